@@ -1,0 +1,1 @@
+"""What the answer needs, from the standard library alone: repair, features, model, mail."""
