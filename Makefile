@@ -13,8 +13,8 @@ PORT ?= 8000
 MODEL ?=
 ARGS ?=
 # --no-build-isolation: the pinned setuptools of the environment builds despam, so nothing else is fetched
-INSTALL := env -u DESPAM_PURE $(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation -c constraints.txt
-TOOLS := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt pip setuptools
+INSTALL := env -u DESPAM_PURE $(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation -c constraints.txt
+TOOLS := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt pip setuptools
 FRAME := pyproject.toml setup.py constraints.txt
 KERNEL := $(wildcard src/despam/core/_native.c)
 
