@@ -40,9 +40,10 @@ $(VENV)/.serve: $(VENV)/.tools $(FRAME)
 	@$(INSTALL) -e ".[serve,registry]"
 	@touch $@
 
-# everything: each extra, test tools, linters
+# everything: each extra, test tools, linters; the wheelhouse lets a test install the package afresh without a network
 $(VENV)/.dev: $(VENV)/.tools $(FRAME)
 	@$(INSTALL) -e ".[all]" --group dev
+	@$(BIN)/python -m pip download -qq --disable-pip-version-check -c constraints.txt -d $(VENV)/wheelhouse click rich
 	@touch $@ $(VENV)/.serve
 
 # the kernel again when its source changed; without a compiler despam runs on Python

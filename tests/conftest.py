@@ -1,9 +1,9 @@
 """The fixtures that every test folder may use: models, data folders, a free port, a browser.
 
-Knows where the repository's own data lie and how a small model is trained; knows nothing of what is tested. Nothing here
-is autouse: a test that names no fixture pays for none. What takes time is made once a session and shared between xdist
-workers through one cache folder of the run, guarded by a lock file. What the machine lacks (larger corpora, Chromium) is a
-skip that says so, never a silent pass.
+Knows where the repository's own data lie and how a small model is trained; knows nothing of what is tested. Nothing
+here is autouse: a test that names no fixture pays for none. What takes time is made once a session and shared between
+xdist workers through one cache folder of the run, guarded by a lock file. What the machine lacks (larger corpora,
+Chromium) is a skip that says so, never a silent pass.
 """
 
 from __future__ import annotations
