@@ -1,0 +1,250 @@
+"""`despam evaluate`: how good a model is on labelled messages.
+
+Knows options and how figures look on a terminal. The figures themselves come from `despam.evaluate`; with
+--cross-validate or --leave-one-source-out models are trained by `despam.train`, saved, and measured from the file.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from despam.cli.data_options import data_options, load_model, read_rows, write_beside
+
+if TYPE_CHECKING:
+    from despam.core.model import Model
+    from despam.evaluate.measure import Measured, RowLike
+    from despam.evaluate.split import Fit
+
+
+@click.command(name="evaluate")
+@click.argument("model", metavar="MODEL")
+@click.argument("data", metavar="DATA...", nargs=-1, required=True)
+@click.option("--report", metavar="FILE", type=click.Path(dir_okay=False), help="Write one HTML file with pictures.")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+@click.option(
+    "--cross-validate", metavar="FOLDS", type=click.IntRange(2, 50), help="Train anew in folds; measure each."
+)
+@click.option(
+    "--leave-one-source-out", is_flag=True, help="Train anew without each source in turn; measure that source."
+)
+@click.option(
+    "--by",
+    metavar="FIELD",
+    multiple=True,
+    help="Figures for each value: source, language, channel, length, or a field.",
+)
+@click.option("--show-text", is_flag=True, help="Print extracts of the messages that the model gets wrong.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of folds and intervals.")
+@data_options
+def command(model: str, data: tuple[str, ...], **options: Any) -> None:
+    """Measure MODEL on the labelled messages of DATA.
+
+    MODEL is a model file, or the word bundled. With --cross-validate or --leave-one-source-out new models are trained
+    by MODEL's recipe, and each message is measured by one that has not learnt from it.
+
+    Example:
+
+    \b
+        despam evaluate bundled data/youtube_spam_collection.jsonl.gz
+        despam evaluate bundled data/telegram_groups.jsonl.gz --by length --json
+    """
+    from despam.evaluate.measure import check_field, require_both
+
+    if options["cross_validate"] and options["leave_one_source_out"]:
+        raise click.UsageError("--cross-validate and --leave-one-source-out are two ways to measure: give one of them")
+    opened = load_model(model)
+    rows = read_rows(data, options)
+    require_both(rows, " ".join(data))
+    for field in options["by"]:
+        check_field(rows, field)
+    measured, how = run(opened, rows, options)
+    result = summary(opened, measured, how, options)
+    if options["report"]:
+        from despam.evaluate import report
+
+        write_beside(options["report"], report.page(opened, measured, result, show_text=options["show_text"]))
+        click.echo(f"wrote {options['report']}", err=True)
+    if options["as_json"]:
+        click.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
+    else:
+        show(result, options["by"])
+        show_mistakes(measured, options["show_text"])
+
+
+def run(model: Model, rows: list[Any], options: dict[str, Any]) -> tuple[list[Measured], str]:
+    """Measure in the way that was asked for; say which it was."""
+    from despam.evaluate import split
+
+    if options["cross_validate"]:
+        folds, seed = options["cross_validate"], options["seed"]
+        measured = split.cross_validate(rows, fit_like(model, seed), folds, seed, say)
+        return measured, f"{folds}-fold cross-validation"
+    if options["leave_one_source_out"]:
+        measured = split.leave_one_source_out(rows, fit_like(model, options["seed"]), say)
+        return measured, "leave one source out"
+    return measure_with_progress(model, rows), "the model as it is"
+
+
+def say(what: str) -> None:
+    """Tell stderr what is going on."""
+    click.echo(what, err=True)
+
+
+def measure_with_progress(model: Model, rows: list[Any]) -> list[Measured]:
+    """Measure with a bar on a terminal."""
+    import sys
+
+    from despam.evaluate.measure import measure
+
+    if not sys.stderr.isatty() or len(rows) < 2_000:
+        return measure(model, rows)
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("measuring", total=len(rows))
+        return measure(model, rows, lambda done: bar.update(task, completed=done))
+
+
+def fit_like(model: Model, seed: int) -> Fit:
+    """Give a function that trains by the recipe of `model`, saves, and opens the file."""
+    import tempfile
+    from pathlib import Path
+
+    import despam
+    from despam import train
+
+    def fit(rows: list[RowLike]) -> Model:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "fold.safetensors"
+            train.train(rows, seed=seed, recipe=model.recipe).save(path)
+            return despam.core.model.Model.from_bytes(path.read_bytes(), "a fold's model")
+
+    return fit
+
+
+def summary(model: Model, measured: list[Measured], how: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Put the figures and what they are of into one dictionary, the contract's keys first."""
+    from despam.evaluate import figures
+    from despam.evaluate.measure import overlap
+
+    fresh = how != "the model as it is"
+    shared = {"known": True, "messages": 0, "share": 0.0} if fresh else overlap(model, measured)
+    return {
+        "model": model.version,
+        "how": how,
+        "recipe": model.recipe,
+        "cutoff": model.cutoff,
+        "unsure_between": [model.unsure_low, model.unsure_high],
+        "trained_on": shared,
+        **figures.full(measured, options["by"], options["seed"]),
+    }
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """Write a share for people; a figure that is not there is a dash."""
+    return "-" if value is None else f"{value:.{digits}%}"
+
+
+def first_line(result: dict[str, Any]) -> str:
+    """Say what must be known before any figure is read: was the model trained on these messages?"""
+    shared = result["trained_on"]
+    if not shared["known"]:
+        return "Whether the model was trained on these messages cannot be known: its file does not carry their hashes."
+    if shared["messages"]:
+        return (
+            f"{percent(shared['share'])} of these messages ({shared['messages']:,}) were in the model's training data: "
+            "the figures flatter it."
+        )
+    return "None of these messages was in the training data."
+
+
+def show(result: dict[str, Any], by: tuple[str, ...]) -> None:
+    """Print the figures as tables."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(first_line(result), markup=False, soft_wrap=True)
+    counts = f"{result['messages']:,} messages: {result['spam']:,} spam, {result['ham']:,} ham"
+    console.print(f"{counts}; model {result['model']}, {result['how']}", markup=False, soft_wrap=True)
+    console.print(main_table(result))
+    for rate, reason in result["recall_at_fpr_reasons"].items():
+        console.print(f"no recall at {float(rate):.1%} false positives: {reason}", markup=False, soft_wrap=True)
+    for field in dict.fromkeys(by or ("source",)):
+        if by or len(result["by"][field]) > 1:
+            console.print(group_table(field, result["by"][field]))
+
+
+def main_table(result: dict[str, Any]) -> Any:
+    """Lay out raw and cleaned figures side by side."""
+    from rich.table import Table
+
+    clean = result["cleaned"] or {}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, side in (("", "left"), ("all", "right"), ("95 % interval", "right"), ("without repeats", "right")):
+        table.add_column(name, justify=side)  # type: ignore[arg-type]
+    lines = [
+        ("accuracy", "accuracy"), ("precision", "precision"), ("recall", "recall"),
+        ("real messages lost", "false_positive_rate"), ("F1", "f1"),
+        ("MCC", "mcc"), ("AUC", "auc"), ("PR-AUC", "pr_auc"),
+    ]  # fmt: skip
+    for name, key in lines:
+        span = result["intervals"].get(key)
+        between = f"{span[0]:.2%} to {span[1]:.2%}" if span else ""
+        table.add_row(name, percent(result[key], 2), between, percent(clean.get(key), 2))
+    for rate, value in result["recall_at_fpr"].items():
+        span = result["intervals"].get(f"recall_at_{rate}")
+        between = f"{span[0]:.2%} to {span[1]:.2%}" if span and value is not None else ""
+        cleaned = clean.get("recall_at_fpr", {}).get(rate)
+        table.add_row(f"recall at {float(rate):.1%} lost", percent(value, 2), between, percent(cleaned, 2))
+    for name, key in (("Brier", "brier"), ("calibration error", "ece"), ("log loss", "log_loss")):
+        table.add_row(name, number(result[key]), "", number(clean.get(key)))
+    table.add_row("messages", f"{result['messages']:,}", "", f"{clean.get('messages', 0):,}")
+    table.add_row("unsure", f"{result['unsure']:,}", "", f"{clean.get('unsure', 0):,}")
+    return table
+
+
+def number(value: float | None) -> str:
+    """Write a plain figure."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def group_table(field: str, groups: dict[str, Any]) -> Any:
+    """Lay out one line for each group."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(field)
+    for name in ("spam", "ham", "accuracy", "recall", "lost", "AUC", "recall at 1 %", "unsure"):
+        table.add_column(name, justify="right")
+    for name, part in groups.items():
+        table.add_row(
+            Text(name), f"{part['spam']:,}", f"{part['ham']:,}", percent(part["accuracy"]), percent(part["recall"]),
+            percent(part["false_positive_rate"]), number(part["auc"]), percent(part["recall_at_fpr"]["0.01"]),
+            f"{part['unsure']:,}",
+        )  # fmt: skip
+    return table
+
+
+def show_mistakes(measured: list[Measured], show_text: bool) -> None:
+    """List the worst mistakes; extracts only when asked for."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    wrong = [row for row in measured if row.flagged != row.spam]
+    if not show_text or not wrong:
+        return
+    wrong.sort(key=lambda row: -abs(row.probability - row.spam))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("probability", "is", "where", "text"):
+        table.add_column(name)
+    for row in wrong[:20]:
+        extract = " ".join(row.text.split())[:70]
+        where = f"{row.source}:{row.line}"
+        table.add_row(f"{row.probability:.3f}", "spam" if row.spam else "ham", where, Text(extract))
+    Console(highlight=False).print(table)

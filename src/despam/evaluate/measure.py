@@ -1,0 +1,205 @@
+"""Run a model over labelled rows: what went in, what came out.
+
+Knows a model as `classify(text)`, a row as `text`, `label`, `source`, `line`, `fields`
+and `mail`. Refuses to know what the numbers will be used for, and never touches the estimator a model came from: what
+is measured is the exported file, as it will be served.
+
+Invariant: one `Measured` a row, in the order of the rows, with finite numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from despam.corpus.repeats import normal
+from despam.errors import EvaluationError
+from despam.evaluate.repeats import normalised_hash
+
+if TYPE_CHECKING:
+    from despam.core.model import Model, Verdict
+
+
+class RowLike(Protocol):
+    """A labelled message, as `despam.corpus` reads it."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def label(self) -> str | None: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def fields(self) -> dict[str, Any]: ...
+    @property
+    def mail(self) -> bool: ...
+
+
+@dataclass(slots=True)
+class Labelled:
+    """A row made here rather than read: an altered message, a line of a list."""
+
+    text: str
+    label: str | None
+    source: str = ""
+    line: int = 0
+    fields: dict[str, Any] = field(default_factory=dict)
+    mail: bool = False
+
+
+@dataclass(slots=True)
+class Measured:
+    """One message with its label and what the model said."""
+
+    spam: bool
+    score: float
+    probability: float
+    flagged: bool  # the verdict is SPAM
+    unsure: bool
+    repaired: tuple[str, ...]
+    text: str  # as read: for a mail the subject and the body
+    source: str
+    line: int
+    fields: dict[str, Any]
+    mail: bool
+
+
+def classify(model: Model, row: RowLike) -> Verdict:
+    """Give the model's verdict on a row; the text of a mail row has been read from its source already."""
+    return model.classify(row.text)
+
+
+def measure(model: Model, rows: Iterable[RowLike], progress: Callable[[int], None] | None = None) -> list[Measured]:
+    """Classify every labelled row."""
+    out = []
+    for count, row in enumerate(rows, 1):
+        if row.label not in ("spam", "ham"):
+            raise EvaluationError(f"{place(row)}: this message has no label; measuring needs spam or ham on every row")
+        verdict = classify(model, row)
+        if not (math.isfinite(verdict.score) and math.isfinite(verdict.spam_probability)):
+            raise EvaluationError(
+                f"{place(row)}: model {verdict.model} gives no number here ({verdict.score}); train it again"
+            )
+        out.append(
+            Measured(
+                spam=row.label == "spam",
+                score=verdict.score,
+                probability=verdict.spam_probability,
+                flagged=verdict.classification == "SPAM",
+                unsure=bool(verdict.unsure),
+                repaired=tuple(verdict.repaired),
+                text=row.text,
+                source=row.source,
+                line=row.line,
+                fields=row.fields,
+                mail=row.mail,
+            )
+        )
+        if progress and count % 50 == 0:
+            progress(count)
+    return out
+
+
+def place(row: RowLike | Measured) -> str:
+    """Say where a row stands."""
+    return f"{row.source}, line {row.line}" if row.line else row.source or "a message"
+
+
+def require_both(rows: Sequence[Any], what: str = "the data", least: int = 1) -> None:
+    """Refuse data that no figure can come from."""
+    if not rows:
+        raise EvaluationError(f"{what}: there is no message in it")
+    spam = sum(1 for row in rows if getattr(row, "label", None) == "spam" or getattr(row, "spam", False) is True)
+    ham = len(rows) - spam
+    for name, count in (("spam", spam), ("ham", ham)):
+        if count == 0:
+            raise EvaluationError(f"{what}: all {len(rows):,} messages are of one class, there is no {name}; add some")
+        if count < least:
+            raise EvaluationError(f"{what}: only {count} {name}, this measurement needs {least}; add more")
+
+
+CHANNELS = (
+    ("SMS", ("sms", "smish", "mail_data")),
+    ("Telegram", ("telegram", "tg_", "tg-")),
+    ("comments", ("youtube", "facebook", "comment", "livechat")),
+    ("e-mail", ("mail", "enron", "spamassassin", "ling_spam", "phish", "trec", "ceas", "mbox", "eml")),
+)
+
+
+def channel(row: Measured | RowLike) -> str:
+    """Say how a message came: its field `channel`, else mail, else what the name of its source tells."""
+    told = row.fields.get("channel")
+    if told:
+        return str(told)
+    if row.mail:
+        return "e-mail"
+    name = row.source.lower()
+    return next((label for label, marks in CHANNELS if any(mark in name for mark in marks)), "other")
+
+
+def language(row: Measured | RowLike) -> str:
+    """Say the language that the row tells, else what its source's name does."""
+    told = row.fields.get("lang") or row.fields.get("language")
+    if told:
+        return str(told)
+    name = row.source.lower()
+    marks = {
+        "turkish": "tr", "indonesian": "id", "chinese": "zh", "russian": "ru", "vietnamese": "vi", "india": "en-IN",
+        "sms_spam": "en", "smishing": "en", "youtube_spam": "en", "spamassassin": "en", "enron": "en",
+        "ling_spam": "en", "nazario": "en", "llm_phishing": "en", "mail_data": "en",
+    }  # fmt: skip
+    return next((code for mark, code in marks.items() if mark in name), "not told")
+
+
+def length(row: Measured | RowLike) -> str:
+    """Say how long a message is, in steps."""
+    size = len(row.text)
+    for limit in (40, 100, 200, 1_000, 3_000):
+        if size <= limit:
+            return f"up to {limit:,} characters"
+    return "over 3,000 characters"
+
+
+def grouping(by: str) -> Callable[[Measured], str]:
+    """Give the function that names a message's group: source, language, channel, length or any field of the rows."""
+    known: dict[str, Callable[[Measured], str]] = {
+        "source": lambda row: row.source,
+        "language": language,
+        "channel": channel,
+        "length": length,
+    }
+    return known.get(by) or (lambda row: str(row.fields.get(by, "not told")))
+
+
+def check_field(rows: Sequence[RowLike] | Sequence[Measured], by: str) -> None:
+    """Refuse a field that no row has; list those there are."""
+    if by in ("source", "language", "channel", "length") or any(by in row.fields for row in rows):
+        return
+    names = sorted({name for row in rows for name in row.fields})
+    there = ", ".join(["source", "language", "channel", "length", *names])
+    raise EvaluationError(f"no message has a field {by!r} to group by: there are {there}")
+
+
+def seen_hashes(model: Model) -> frozenset[int] | None:
+    """Give the hashes of the messages that the model was trained on; None when the file does not carry them."""
+    seen = getattr(model, "seen", None)
+    if callable(seen):
+        seen = seen()
+    if seen is None:
+        settings = model.card.get("settings") if isinstance(model.card, dict) else None
+        seen = settings.get("trained_hashes") if isinstance(settings, dict) else None
+    return frozenset(int(value) for value in seen) if seen else None
+
+
+def overlap(model: Model, rows: Sequence[Measured]) -> dict[str, Any]:
+    """Count the measured messages that the model was trained on."""
+    seen = seen_hashes(model)
+    if seen is None:
+        return {"known": False, "messages": None, "share": None}
+    # short forms ("ok", "") are everybody's and say nothing about the data
+    count = sum(len(normal(row.text)) >= 12 and normalised_hash(row.text) in seen for row in rows)
+    return {"known": True, "messages": count, "share": count / len(rows) if rows else 0.0}

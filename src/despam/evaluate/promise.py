@@ -1,0 +1,146 @@
+"""A cutoff that promises how many real messages are lost.
+
+Knows scores of ham (and of spam, for the price), and the exact binomial bound. Refuses to know models: the caller
+hands in scores of messages that the scoring model has not learnt from (out-of-fold scores).
+
+The guarantee: of n independent ham, the cutoff lies above all but k, with k the largest count whose one-sided 95 %
+Clopper-Pearson bound is within the promised rate. The share of future ham above the (k+1)-th highest score follows
+Beta(k+1, n-k), so the promise is broken in at most 5 of 100 trainings. Near-repeats are not independent:
+count each cluster once before calling.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from despam.errors import EvaluationError, SettingError
+from despam.evaluate.intervals import beta_share, upper_bound
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a cutoff holds, and at what price."""
+
+    cutoff_score: float  # flag a message whose score is at or above it
+    asked_rate: float
+    supported_rate: float  # the rate that is promised: the asked one, or the best these data can show
+    ham: int
+    false_positives: int  # of these ham
+    recall: float | None  # of the spam handed in; None when there was none
+    kept: bool  # the data support what was asked
+
+    @property
+    def sentence(self) -> str:
+        """Say in one sentence what is promised."""
+        price = "" if self.recall is None else f"; it catches {self.recall:.1%} of the spam"
+        if self.kept:
+            return (
+                f"at most {in_words(self.asked_rate)} real messages lost (95 % sure; "
+                f"{self.false_positives:,} of {self.ham:,} lie above the cutoff){price}"
+            )
+        return (
+            f"{self.ham:,} real messages support {in_words(self.supported_rate)}, not {in_words(self.asked_rate)}: the "
+            f"cutoff lies above all of them{price}; for {in_words(self.asked_rate)} train on at least "
+            f"{ham_needed(self.asked_rate):,} real messages"
+        )
+
+
+def cutoff(ham_scores: Sequence[float], rate: float, spam_scores: Sequence[float] = ()) -> Promise:
+    """Find the lowest cutoff whose 95 % bound on the share of lost ham keeps `rate`."""
+    if not 0 < rate < 1:
+        raise SettingError(f"a rate of lost real messages lies between 0 and 1, not at {rate:g}: try 1/1000")
+    ham = sorted(ham_scores, reverse=True)
+    if not ham:
+        raise EvaluationError("a promise about real messages needs the scores of some: there is no ham in the data")
+    if any(math.isnan(score) for score in ham):
+        raise EvaluationError("a promise cannot be made on scores that are no numbers (NaN): train the model again")
+    count = _count_within(len(ham), rate)
+    lost, score = _place(ham, max(count, 0))
+    return Promise(
+        cutoff_score=score,
+        asked_rate=rate,
+        supported_rate=rate if count >= 0 else upper_bound(0, len(ham), CONFIDENCE),
+        ham=len(ham),
+        false_positives=lost,
+        recall=sum(s >= score for s in spam_scores) / len(spam_scores) if spam_scores else None,
+        kept=count >= 0,
+    )
+
+
+def _count_within(ham: int, rate: float) -> int:
+    """Give the largest k whose upper bound for k of `ham` is within `rate`; -1 when not even none is."""
+    low, high = -1, ham - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        # the bound is within the rate exactly when so many or fewer would be seen in at most 5 % of cases
+        if beta_share(middle + 1, ham - middle, rate) >= CONFIDENCE:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _place(ham: Sequence[float], count: int) -> tuple[int, float]:
+    """Put the cutoff in the gap below the `count` highest ham; ties move it up."""
+    while count and ham[count - 1] == ham[count]:
+        count -= 1
+    if count == 0:
+        # a hair above the highest: far more than rounding, far less than a clue
+        return 0, ham[0] + max(1e-6, abs(ham[0]) * 1e-9)
+    return count, (ham[count - 1] + ham[count]) / 2
+
+
+def ham_needed(rate: float) -> int:
+    """Give the number of real messages from which on `rate` can be promised at all."""
+    return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-rate))
+
+
+def unsure_from_rates(
+    ham_scores: Sequence[float], spam_scores: Sequence[float], ham_rate: float, spam_rate: float
+) -> tuple[float, float]:
+    """Give the two scores between which a verdict is unsure.
+
+    Above the high one at most `ham_rate` of the ham are found, below the low one at most `spam_rate` of the spam, both
+    as promises. Where the two overlap nothing is unsure: both become the middle.
+    """
+    high = cutoff(ham_scores, ham_rate).cutoff_score
+    low = -cutoff([-score for score in spam_scores], spam_rate).cutoff_score
+    if low > high:
+        low = high = (low + high) / 2
+    return low, high
+
+
+def unsure_from_costs(lost_ham: float, missed_spam: float, look: float) -> tuple[float, float]:
+    """Give the two probabilities between which a look by a person costs less than either verdict (Chow's rule)."""
+    if min(lost_ham, missed_spam, look) <= 0:
+        raise SettingError("costs must be above 0: a lost real message, a missed spam and a look by a person")
+    low, high = look / missed_spam, 1 - look / lost_ham
+    if low >= high:
+        # looking never pays: the one cutoff of the two costs
+        low = high = lost_ham / (lost_ham + missed_spam)
+    return low, high
+
+
+def parse_rate(text: str) -> float:
+    """Read "1/1000", "0.1%" or "0.001"."""
+    match = re.fullmatch(r"\s*([\d.,]+)\s*(?:/\s*([\d.,]+)|(%))?\s*", text)
+    try:
+        if not match:
+            raise ValueError
+        value = float(match[1].replace(",", ""))
+        value /= float(match[2].replace(",", "")) if match[2] else 100 if match[3] else 1
+    except (ValueError, ZeroDivisionError):
+        raise SettingError(f"{text!r} is no rate: write it as 1/1000, 0.1% or 0.001") from None
+    if not 0 < value < 1:
+        raise SettingError(f"a rate lies between 0 and 1, {text!r} does not: write it as 1/1000, 0.1% or 0.001")
+    return value
+
+
+def in_words(rate: float) -> str:
+    """Say a rate the way people do: 1 in 400."""
+    return f"1 in {math.floor(1 / rate + 1e-9):,}" if rate <= 0.5 else f"{rate:.0%}"

@@ -1,0 +1,121 @@
+"""Which messages are the same, or nearly so.
+
+Knows texts only. Two are repeats when their normal forms (`corpus.normal`: letters and digits only) are equal, and
+near-repeats when the Jaccard similarity of the sets of 5-character shingles of these forms is at least 0.8.
+
+Candidates come from MinHash: each set is hashed once, the hash space is cut into 64 parts, the least hash of each part
+is kept (one permutation hashing; an empty part borrows from the next: Shrivastava and Li, 2014), and 16 bands of
+4 are compared, which finds a pair at 0.8 with a chance of 99.98 %. Every candidate is then checked exactly. Clusters
+are the connected parts: A like B and B like C puts all three together.
+
+Invariant: the answer depends on the texts and their order alone, not on PYTHONHASHSEED.
+"""
+
+from __future__ import annotations
+
+import zlib
+from bisect import bisect_left
+from collections.abc import Hashable, Sequence
+from functools import lru_cache
+
+from despam.corpus.repeats import normal
+
+SIMILAR = 0.8
+SHINGLE = 5
+READ = 3_000  # characters of the normal form that are compared: what a model reads, too
+PARTS = 64
+BAND = 4
+
+_EDGES = [part << 26 for part in range(PARTS)]  # 64 parts of the 32 bits
+
+
+def normalised_hash(text: str) -> int:
+    """Give the CRC-32 of the normal form: what a model file remembers of a training message."""
+    return zlib.crc32(normal(text).encode("utf-8", "surrogatepass"))
+
+
+def shingles(form: str) -> frozenset[int]:
+    """Hash every run of five characters of a normal form; a shorter one is a shingle by itself."""
+    form = form[:READ]
+    crc32 = zlib.crc32
+    if form.isascii():
+        data = form.encode()
+        return frozenset([crc32(data[i : i + SHINGLE]) for i in range(max(1, len(data) - SHINGLE + 1))])
+    runs = (form[i : i + SHINGLE] for i in range(max(1, len(form) - SHINGLE + 1)))
+    return frozenset([crc32(run.encode("utf-8", "surrogatepass")) for run in runs])
+
+
+def jaccard(one: frozenset[int], other: frozenset[int]) -> float:
+    """Give the share of the common shingles."""
+    common = len(one & other)
+    return common / (len(one) + len(other) - common)
+
+
+def signature(marks: frozenset[int]) -> list[int]:
+    """Give the least hash of each of 64 parts; an empty part borrows the next part's."""
+    ordered = sorted(marks)
+    ordered.append(ordered[0])
+    return [ordered[bisect_left(ordered, edge, 0, len(ordered) - 1)] for edge in _EDGES]
+
+
+class _Parts:
+    """Union-find: which messages hang together."""
+
+    def __init__(self, size: int) -> None:
+        self.parent = list(range(size))
+
+    def find(self, item: int) -> int:
+        parent = self.parent
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
+
+    def join(self, one: int, other: int) -> None:
+        one, other = self.find(one), self.find(other)
+        # the first message of a cluster gives it its number
+        self.parent[max(one, other)] = min(one, other)
+
+
+def clusters(texts: Sequence[str], similar: float = SIMILAR) -> list[int]:
+    """Give each text the position of the first text of its cluster."""
+    parts = _Parts(len(texts))
+    forms = _join_equal(texts, parts)
+
+    @lru_cache(maxsize=1_024)
+    def marks(i: int) -> frozenset[int]:
+        return shingles(forms[i])
+
+    buckets: dict[Hashable, list[int]] = {}
+    for i in forms:
+        mine = marks(i)
+        values = signature(mine)
+        for band in range(0, PARTS, BAND):
+            key = (band, *values[band : band + BAND])
+            members = buckets.setdefault(key, [])
+            # a bucket keeps its first members and the last: enough to hang on to, never a square of a template's copie
+            for j in members:
+                if parts.find(i) != parts.find(j) and jaccard(mine, marks(j)) >= similar:
+                    parts.join(i, j)
+            if len(members) < 4:
+                members.append(i)
+            else:
+                members[-1] = i
+    return [parts.find(i) for i in range(len(texts))]
+
+
+def _join_equal(texts: Sequence[str], parts: _Parts) -> dict[int, str]:
+    """Join texts of one normal form; give the position and the form of the first of each."""
+    first: dict[str, int] = {}
+    for i, text in enumerate(texts):
+        form = normal(text)
+        if form in first:
+            parts.join(first[form], i)
+        else:
+            first[form] = i
+    return {i: form for form, i in first.items()}
+
+
+def overlap(texts: Sequence[str], seen: frozenset[int] | set[int]) -> int:
+    """Count the texts whose normal form has a hash in `seen`."""
+    return sum(normalised_hash(text) in seen for text in texts)

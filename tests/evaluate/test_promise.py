@@ -1,0 +1,119 @@
+"""A promised cutoff holds on messages nobody has seen, and says when the data cannot carry it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from despam.errors import EvaluationError, SettingError
+from despam.evaluate import promise
+
+
+def test_the_promise_is_broken_in_at_most_five_of_a_hundred_trainings() -> None:
+    """200 random splits: the whole procedure, then the truth on fresh messages; 5 % plus the sampling error of 200."""
+    rng = random.Random(7)
+    rate, broken = 1 / 100, 0
+    for _ in range(200):
+        made = promise.cutoff([rng.gauss(0, 1) for _ in range(1_500)], rate)
+        assert made.kept
+        lost = sum(rng.gauss(0, 1) >= made.cutoff_score for _ in range(20_000))
+        broken += lost / 20_000 > rate
+    # 95 % quantile of Binomial(200, 0.05) is 15
+    assert broken <= 15
+
+
+@pytest.mark.slow
+def test_the_promise_holds_on_200_random_splits_of_a_real_corpus(data_folder, word_model) -> None:  # type: ignore[no-untyped-def]
+    """Half of the ham's scores set the cutoff, the other half checks it, 200 times."""
+    import gzip
+    import json
+
+    with gzip.open(data_folder / "sms_spam_collection.jsonl.gz", "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    # any continuous score will do: the guarantee does not depend on the model being good
+    ham = [word_model.score(r["text"]) + len(r["text"]) / 100 for r in rows if r["label"] == "ham" and "dup" not in r]
+    rng = random.Random(8)
+    rate, broken = 1 / 100, 0
+    for _ in range(200):
+        rng.shuffle(ham)
+        half = len(ham) // 2
+        made = promise.cutoff(ham[:half], rate)
+        lost = sum(score >= made.cutoff_score for score in ham[half:])
+        # the other half is finite too: broken means that its lost share is above the rate beyond its own noise
+        broken += lost / (len(ham) - half) > rate + 2 * (rate / (len(ham) - half)) ** 0.5
+    assert broken <= 15
+
+
+def test_data_that_cannot_carry_a_promise_say_what_they_can() -> None:
+    """1,200 real messages support 1 in 400."""
+    made = promise.cutoff([i / 1200 for i in range(1200)], 1 / 1000, [2.0, 0.5])
+    assert not made.kept
+    assert made.sentence.startswith("1,200 real messages support 1 in 401, not 1 in 1,000") or made.sentence.startswith(
+        "1,200 real messages support 1 in 400, not 1 in 1,000"
+    )
+    assert "train on at least 2,995 real messages" in made.sentence
+    assert made.false_positives == 0
+    assert made.recall == 0.5
+
+
+def test_a_kept_promise_says_its_price() -> None:
+    """The sentence names the rate and the recall."""
+    made = promise.cutoff([i / 5000 for i in range(5000)], 1 / 100, [0.999, 0.1, 2.0])
+    assert made.kept
+    assert "1 in 100" in made.sentence
+    assert "66.7% of the spam" in made.sentence
+    assert 0 < made.false_positives < 50
+
+
+def test_ties_at_the_cutoff_are_lost_together_or_kept_together() -> None:
+    """A cutoff never splits equal scores."""
+    made = promise.cutoff([0.0] * 900 + [1.0] * 100, 1 / 20)
+    assert made.false_positives == 0
+    assert made.cutoff_score > 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1/1000", 0.001), ("0.1%", 0.001), ("0.001", 0.001), ("1/1,000", 0.001), (" 1 / 200 ", 0.005)]
+)
+def test_rates_are_read_as_people_write_them(text: str, value: float) -> None:
+    """Fractions, percentages, decimals."""
+    assert promise.parse_rate(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["", "none", "1/0", "2", "0", "1/1000/2", "-1", "nan", "%", "."])
+def test_what_is_no_rate_is_one_sentence(text: str) -> None:
+    """Usage said in words."""
+    with pytest.raises(SettingError, match=r"1/1000, 0\.1% or 0\.001"):
+        promise.parse_rate(text)
+
+
+def test_scores_that_are_no_numbers_are_refused() -> None:
+    """NaN has no order; nothing can be promised."""
+    with pytest.raises(EvaluationError, match="NaN"):
+        promise.cutoff([0.1, float("nan")], 0.5)
+    with pytest.raises(EvaluationError, match="no ham"):
+        promise.cutoff([], 0.5)
+
+
+def test_unsure_lies_between_two_rates() -> None:
+    """Few ham above the high end, few spam below the low end."""
+    rng = random.Random(9)
+    ham = [rng.gauss(0, 1) for _ in range(3000)]
+    spam = [rng.gauss(2, 1) for _ in range(3000)]
+    low, high = promise.unsure_from_rates(ham, spam, 0.01, 0.05)
+    assert low < high
+    assert sum(s >= high for s in ham) / 3000 <= 0.01
+    assert sum(s <= low for s in spam) / 3000 <= 0.05
+    apart = promise.unsure_from_rates(ham, [s + 20 for s in spam], 0.01, 0.05)
+    assert apart[0] == apart[1]
+
+
+def test_unsure_from_costs_is_chows_rule() -> None:
+    """A look pays where both mistakes cost more."""
+    low, high = promise.unsure_from_costs(lost_ham=100, missed_spam=1, look=0.5)
+    assert (low, high) == (0.5, 0.995)
+    low, high = promise.unsure_from_costs(lost_ham=9, missed_spam=1, look=5)
+    assert low == high == pytest.approx(0.9)
+    with pytest.raises(SettingError):
+        promise.unsure_from_costs(0, 1, 1)
