@@ -1,0 +1,109 @@
+"""A folder with `spam/` and `ham/`: a message a file.
+
+Files are read in the order of their paths, folders within folders too; hidden files are left alone and links to folders not
+followed. A file is a mail when its name says so (.eml) or when it begins with mail headers; an .mbox holds many; else text.
+
+Invariant: the same folder gives the same rows in the same order on every machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from despam.corpus.mails import MESSAGE_BYTES, mail_row, messages_of
+from despam.corpus.opening import Source, decode
+from despam.corpus.row import Plan, Row
+from despam.errors import DataError
+
+BLOCK_FILES = 200
+HEADERS = re.compile(rb"(?:From [^\n]{1,200}\n)?(?:[A-Za-z][A-Za-z0-9-]{1,60}:[^\n]*\r?\n(?:[ \t][^\n]*\n)*){2,}")
+MAIL_HEADERS = re.compile(rb"^(?:Received|From|To|Subject|Message-Id|Return-Path|MIME-Version|Delivered-To|Date):", re.I | re.M)
+
+
+class FolderBlock(NamedTuple):
+    """Some files, with label and number."""
+
+    root: str
+    files: list[tuple[int, str, str | None]]
+    position: int
+
+    def rows(self, plan: Plan) -> Iterator[Row]:
+        """Read the files."""
+        for number, path, label in self.files:
+            yield from file_rows(Path(path), Path(self.root), number, label, plan)
+
+
+def split(root: Path, *, labelled: bool) -> Iterator[FolderBlock]:
+    """List the files in blocks."""
+    files = list(labelled_files(root) if labelled else all_files(root))
+    if not files:
+        raise DataError("holds no files; give a folder with messages in spam/ and ham/", str(root))
+    numbered = [(number, str(path), label) for number, (path, label) in enumerate(files, 1)]
+    for start in range(0, len(numbered), BLOCK_FILES):
+        part = numbered[start : start + BLOCK_FILES]
+        yield FolderBlock(str(root), part, start + len(part))
+
+
+def labelled_files(root: Path) -> Iterator[tuple[Path, str | None]]:
+    """Give the files below ham/ and spam/ with their label."""
+    folders = {entry.name.lower(): entry for entry in sorted(root.iterdir()) if entry.is_dir()}
+    missing = [name for name in ("spam", "ham") if name not in folders]
+    if missing:
+        there = ", ".join(sorted(entry.name for entry in root.iterdir())[:10]) or "nothing"
+        lacks = " and no ".join(f"folder {name}/" for name in missing)
+        hint = "give its data files one by one" if not folders else "sort the messages into spam/ and ham/"
+        raise DataError(f"holds no {lacks} (it holds {there}); {hint}", str(root))
+    for label in ("ham", "spam"):
+        for path in walk(folders[label]):
+            yield path, label
+
+
+def all_files(root: Path) -> Iterator[tuple[Path, str | None]]:
+    """Give every file; the label is the folder's name where that is spam or ham."""
+    for path in walk(root):
+        top = path.relative_to(root).parts[0].lower()
+        yield path, top if top in ("spam", "ham") else None
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Give the files below a folder, sorted, without hidden ones."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith("."):
+                yield Path(place) / name
+
+
+def file_rows(path: Path, root: Path, number: int, label: str | None, plan: Plan) -> Iterator[Row]:
+    """Read one file: a mail, a text, or an mbox with many mails."""
+    name = path.relative_to(root).as_posix()
+    fields: dict[str, object] = {"file": name}
+    try:
+        if path.suffix.lower() == ".mbox":
+            with Source(path) as source:
+                for place, data in enumerate(messages_of(source), 1):
+                    yield mail_row(data, root.name, number, label, {**fields, "message": place}, plan)
+            return
+        with path.open("rb") as file:
+            data = file.read(MESSAGE_BYTES)
+    except DataError as error:
+        yield Row(source=root.name, line=number, fields=fields, error=str(error))
+        return
+    except OSError as error:
+        yield Row(source=root.name, line=number, fields=fields, error=f"{name} cannot be opened ({error.strerror})")
+        return
+    if plan.mail or path.suffix.lower() == ".eml" or looks_like_mail(data):
+        yield mail_row(data, root.name, number, label, fields, plan)
+        return
+    text, charset = decode(data.removeprefix(b"\xef\xbb\xbf"))
+    yield Row(text, None, root.name, number, fields, raw_label=label, charset=charset)
+
+
+def looks_like_mail(data: bytes) -> bool:
+    """Say whether a file begins with at least two mail headers."""
+    found = HEADERS.match(data[:8192])
+    return found is not None and len(MAIL_HEADERS.findall(found[0])) >= 2

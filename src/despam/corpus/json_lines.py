@@ -1,0 +1,107 @@
+"""JSON Lines: one object a line.
+
+The splitter cuts the file into blocks of whole lines without looking inside; a block parses itself, in any process. So one
+process can read while others parse, and memory is a few blocks whatever the file's size.
+
+Invariant: one row a line that is not blank, in order; a line that is no JSON object is a row with an error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from despam.corpus.columns import LABEL_NAMES, TEXT_NAMES, find_field, missing_column
+from despam.corpus.mails import decoded
+from despam.corpus.opening import LINE_LIMIT_BYTES, Source, decode, stem
+from despam.corpus.row import Plan, Row
+from despam.errors import DataError
+
+KINDS = {str: "a string", int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "an object", type(None): "null"}
+
+
+class JsonBlock(NamedTuple):
+    """Whole lines of a file, as bytes."""
+
+    source: str
+    first_line: int
+    data: bytes
+    position: int
+
+    def rows(self, plan: Plan) -> Iterator[Row]:
+        """Parse the lines."""
+        number = self.first_line
+        for line in self.data.split(b"\n"):
+            if line.strip():
+                yield parse(line, self.source, number, plan)
+            number += 1
+
+
+def split(source: Source) -> Iterator[JsonBlock]:
+    """Cut a file into blocks of whole lines."""
+    name = stem(source.path)
+    rest: list[bytes] = []
+    held = 0
+    line = 1
+    while piece := source.read():
+        end = piece.rfind(b"\n")
+        if end < 0:
+            rest.append(piece)
+            held += len(piece)
+            if held > LINE_LIMIT_BYTES:
+                raise DataError(f"a line longer than {LINE_LIMIT_BYTES >> 20} MiB; JSON Lines has one object a line", source.name, line)
+            continue
+        data = b"".join((*rest, piece[:end]))
+        yield JsonBlock(name, line, data, source.position())
+        line += data.count(b"\n") + 1
+        rest, held = [piece[end + 1 :]], len(piece) - end - 1
+    if last := b"".join(rest):
+        yield JsonBlock(name, line, last, source.position())
+
+
+def parse(line: bytes, source: str, number: int, plan: Plan) -> Row:
+    """Read one line; what is wrong with it becomes the row's error."""
+    text, charset = decode(line)
+    try:
+        value = json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        return Row(source=source, line=number, error="JSON nested too deep; a row is one flat object")
+    except ValueError as error:
+        detail = error.msg if isinstance(error, json.JSONDecodeError) else "a number too long"
+        return Row(source=source, line=number, error=f"no JSON ({detail}); JSON Lines has one object a line")
+    if not isinstance(value, dict):
+        hint = "; turn the list into lines with: jq -c '.[]' FILE" if isinstance(value, list) else ""
+        return Row(source=source, line=number, error=f"holds {KINDS[type(value)]} where an object must be{hint}")
+    return from_object(value, source, number, plan, charset)
+
+
+def from_object(value: dict[str, Any], source: str, number: int, plan: Plan, charset: str = "utf-8") -> Row:
+    """Make a row of one object: text and label by their names, the rest as fields."""
+    name = find_field(value, TEXT_NAMES, plan.text_column)
+    if name is None:
+        return Row(source=source, line=number, fields=value, error=missing_column(value, "text", plan.text_column))
+    text = value.pop(name)
+    label = find_field(value, LABEL_NAMES, plan.label_column)
+    if not isinstance(text, str):
+        kind = KINDS.get(type(text), type(text).__name__)
+        return Row(source=source, line=number, fields=value, error=f"the text in {name!r} is {kind}, not a string")
+    row = Row(text, None, source, number, value, charset=charset, text_name=name)
+    row.raw_label = MISSING if label is None else value[label]
+    if plan.mail or "raw_charset" in value:
+        return decoded(row, value.get("raw_charset"), plan)
+    return row
+
+
+class _Missing:
+    """The label column that is not there; survives pickling as itself."""
+
+    def __reduce__(self) -> str:
+        return "MISSING"
+
+
+MISSING = _Missing()
+
+
+def _no_number(_: str) -> None:
+    """NaN and Infinity are no JSON: they become null, so that what we write stays JSON."""

@@ -1,0 +1,95 @@
+"""Messages that say the same thing, and messages that say it under both labels.
+
+Two rows are repeats when their normalised texts are equal: NFKC, lower case, letters and digits only (a text without any is
+compared as it stands). Repeats count once; a text that carries both labels is left out and named. Also the fixed order that
+makes training give the same bytes whatever the order of the files.
+
+Invariant: the result depends on the set of rows only, never on the order in which they came.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from despam.corpus.row import Row
+from despam.errors import TrainingError
+
+LEAST = 10  # fewer messages of a class than this and nothing can be measured, let alone learnt
+TAGS = re.compile(r"<!--.*?-->|<[^<>]{0,2000}>", re.DOTALL)
+HEAD_LINES = re.compile(r"(?:\s*(?:from|to|cc|date|subject)\s*:[^\n]*\n)+", re.IGNORECASE)
+OTHER = re.compile(r"[\W_]+")
+
+
+class Distinct(NamedTuple):
+    """The rows to learn from, and what was left out."""
+
+    rows: list[Row]
+    read: int  # rows that came
+    repeats: int  # rows left out because an equal text is in
+    conflicts: int  # distinct texts left out because they carry both labels
+    conflict_rows: int  # rows they made up
+    examples: list[str]  # where the first conflicts stand
+
+
+def normal(text: str, mail: bool = False) -> str:
+    """Normalise a text for comparing; of a mail the body alone, whatever its subject."""
+    if mail and (body := fold(TAGS.sub(" ", text.partition("\n")[2]))):
+        return body
+    return fold(text) or " ".join(text.split())
+
+
+def fold(text: str) -> str:
+    """Keep letters and digits, without address lines at the head."""
+    head = HEAD_LINES.match(text)
+    body = text[head.end() :] if head else text
+    return OTHER.sub("", unicodedata.normalize("NFKC", body or text).lower())
+
+
+def distinct(rows: Iterable[Row], *, keep_repeats: bool = False) -> Distinct:
+    """Leave out repeats and conflicts, and put the rows in a fixed order."""
+    groups: dict[str, list[Row]] = {}
+    count = 0
+    for row in rows:
+        count += 1
+        groups.setdefault(normal(row.text, row.mail), []).append(row)
+    kept: list[Row] = []
+    conflicts: list[list[Row]] = []
+    for key in sorted(groups):
+        group = sorted(groups[key], key=order)
+        if len({row.label for row in group}) > 1:
+            conflicts.append(group)
+        else:
+            kept.extend(group if keep_repeats else group[:1])
+    out = sum(map(len, conflicts))
+    conflicts.sort(key=lambda group: order(group[0]))
+    return Distinct(kept, count, count - out - len(kept), len(conflicts), out, [places(group) for group in conflicts[:5]])
+
+
+def order(row: Row) -> tuple[str, int, str, str]:
+    """Sort by place, then by what is in it: two files of one name give one order."""
+    return (row.source, row.line, row.text, row.label or "")
+
+
+def places(group: list[Row]) -> str:
+    """Name where a conflict stands: the first line of each label."""
+    first = {row.label: row for row in reversed(group)}
+    return " and ".join(f"{row.source}, line {row.line} ({label})" for label, row in sorted(first.items(), key=lambda item: str(item[0])))
+
+
+def require_both(rows: Iterable[Row]) -> None:
+    """Refuse messages that nothing can be learnt from: one class only, or too few of one."""
+    counts = {"spam": 0, "ham": 0}
+    for row in rows:
+        counts[row.label or ""] = counts.get(row.label or "", 0) + 1
+    for label, other in (("spam", "ham"), ("ham", "spam")):
+        if not counts[label]:
+            raise TrainingError(f"all {counts[other]:,} messages are {other}, none is {label}; give messages of both kinds")
+    for label in ("spam", "ham"):
+        if counts[label] < LEAST:
+            raise TrainingError(
+                f"only {counts[label]} {label} (and {counts['spam' if label == 'ham' else 'ham']:,} of the other kind) once repeats are "
+                f"left out; at least {LEAST} of each are needed: give more messages"
+            )
