@@ -1,0 +1,197 @@
+/* Wires the page: what the visitor does -> what is asked -> what is shown.
+
+   Holds the page's whole state, in memory: the request under way, what the model says of itself, the file's rows. One thing is
+   under way at a time and the latest wins. Invariant: whatever fails, the visitor's text stays where it is, and what
+   stands as the verdict belongs to the text last asked about. */
+
+import { classify, describeModel, Problem, useKey } from "./api.js";
+import { runBatch } from "./batch.js";
+import { openCard } from "./card.js";
+import { hideTip } from "./clues.js";
+import { byId, el, icon } from "./dom.js";
+import { FileProblem, readFile } from "./files.js";
+import { hideBatch, showBatch } from "./table.js";
+import { without } from "./text.js";
+import { hideVerdict, showVerdict, showWhatIf, showZone, strongestClue } from "./verdict.js";
+import { EXAMPLES } from "./words.js";
+
+const input = byId("userInput");
+const button = byId("analyze");
+let underWay = new AbortController();
+let model = null; // what GET /model said last
+
+/** Start something new; what was under way is given up. */
+function begin() {
+  underWay.abort();
+  underWay = new AbortController();
+  hideProblem();
+  return underWay.signal;
+}
+
+function busy(on) {
+  button.classList.toggle("busy", on);
+  byId("form").setAttribute("aria-busy", String(on));
+}
+
+async function analyze() {
+  const text = input.value;
+  const signal = begin();
+  if (!text.trim()) {
+    hideVerdict();
+    showProblem(new Problem("empty", "There is no message yet.", "Type or paste one, choose a file, or try an example."));
+    input.focus();
+    return;
+  }
+  busy(true);
+  try {
+    const answer = await classify(text, signal);
+    if (signal.aborted) return;
+    // offsets fit the text the server read; a lone surrogate comes back as U+FFFD, one for one
+    showVerdict(answer, typeof answer.input_text === "string" ? answer.input_text : text);
+    busy(false);
+    await Promise.all([askWhatIf(answer, text, signal), drawZone(answer, signal)]);
+  } catch (error) {
+    if (signal.aborted) return;
+    hideVerdict();
+    showProblem(error, analyze);
+  } finally {
+    if (!signal.aborted) busy(false);
+  }
+}
+
+/** Ask what the verdict would be without its strongest clue; the page does without an answer. */
+async function askWhatIf(answer, text, signal) {
+  const clue = strongestClue(answer);
+  const rest = clue && without(text, clue);
+  if (!rest?.trim()) return;
+  try {
+    showWhatIf(answer, clue, await classify(rest, signal));
+  } catch (error) {
+    if (!(error instanceof Problem) && !signal.aborted) throw error;
+  }
+}
+
+/** Draw in where the model is unsure, which the model itself tells. */
+async function drawZone(answer, signal) {
+  if (model?.model !== answer.model) await learnModel(signal);
+  if (model?.model === answer.model && !signal.aborted) showZone(model.unsure_low, model.unsure_high);
+}
+
+async function learnModel(signal) {
+  try {
+    model = await describeModel(signal);
+  } catch (error) {
+    if (!(error instanceof Problem) && !signal?.aborted) throw error;
+  }
+}
+
+async function openFile(file) {
+  const signal = begin();
+  hideVerdict();
+  hideBatch();
+  try {
+    const found = await readFile(file);
+    if (signal.aborted) return;
+    if (found.rows) await classifyRows(found, file.name, signal);
+    else {
+      input.value = found.text;
+      await analyze();
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof FileProblem)) throw error;
+    showProblem(new Problem("file", "This file could not be used.", error.message));
+  }
+}
+
+async function classifyRows({ rows, labelled }, name, signal) {
+  const work = async (going) => {
+    table.working(rows.filter((row) => row.answer).length);
+    try {
+      await runBatch(rows, going, (done) => table.working(done));
+      table.finished(true);
+    } catch (error) {
+      table.finished(false);
+      if (!going.aborted) showProblem(error, () => work(begin()));
+    }
+  };
+  const table = showBatch({
+    rows, name, labelled,
+    openRow: (row) => { input.value = row.text; analyze(); input.scrollIntoView(); },
+    stop: () => underWay.abort(),
+    goOn: () => work(begin()),
+  });
+  await work(signal);
+}
+
+function showProblem(problem, retry) {
+  if (!(problem instanceof Problem)) {
+    showProblem(new Problem("page", "Something in this page went wrong.", "Reload it. Copy your text first: nothing is kept."));
+    throw problem;
+  }
+  const place = byId("problem");
+  const again = retry && el("button", { type: "button", class: "again", onclick: retry }, "Try again");
+  place.hidden = false;
+  place.dataset.kind = problem.kind;
+  place.replaceChildren(...[
+    el("p", { class: "problemTitle" }, icon("ERROR"), problem.title),
+    el("p", {}, problem.advice),
+    problem.detail && el("p", { class: "quiet" }, "The server said: ", el("bdi", {}, problem.detail)),
+    problem.kind === "key" ? keyForm(retry) : again,
+  ].filter(Boolean));
+}
+
+function hideProblem() {
+  byId("problem").hidden = true;
+  byId("problem").replaceChildren();
+}
+
+function keyForm(retry) {
+  const field = el("input", { id: "apiKey", type: "password", autocomplete: "off", spellcheck: "false", required: true });
+  return el("form", { class: "keyForm", onsubmit: (event) => {
+    event.preventDefault();
+    useKey(field.value);
+    retry?.();
+  } }, el("label", { for: "apiKey" }, "API key"), field, el("button", { type: "submit" }, "Use key"));
+}
+
+function listen() {
+  byId("form").addEventListener("submit", (event) => { event.preventDefault(); analyze(); });
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); analyze(); }
+  });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
+  byId("file").addEventListener("change", (event) => {
+    const [file] = event.target.files;
+    event.target.value = ""; // the same file may be chosen again
+    if (file) openFile(file);
+  });
+  byId("modelLink").addEventListener("click", (event) => { event.preventDefault(); openCard(); });
+  byId("cardClose").addEventListener("click", () => byId("card").close());
+  listenForDrops();
+  byId("examples").append(...EXAMPLES.map(([name, text]) => el("button", { type: "button", onclick: () => {
+    input.value = text;
+    analyze();
+  } }, name)));
+}
+
+function listenForDrops() {
+  const zoneOf = (on) => byId("drop").classList.toggle("over", on);
+  // the whole page takes a file: dropped beside the field, a browser would open it and lose the text
+  addEventListener("dragover", (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    zoneOf(true);
+  });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) zoneOf(false); });
+  addEventListener("drop", (event) => {
+    zoneOf(false);
+    const [file] = event.dataTransfer.files;
+    if (!file) return;
+    event.preventDefault();
+    openFile(file);
+  });
+}
+
+listen();
+learnModel();

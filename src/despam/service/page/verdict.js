@@ -1,0 +1,115 @@
+/* Shows one answer: the verdict in a word, an icon and a colour; how sure it is; what was repaired; what decided.
+
+   Knows an answer's fields and nothing of how it was asked for. What only a second question can tell (would it have
+   passed without its strongest clue?) comes in through `whatIf`, and the page does without it when that fails. */
+
+import { byId, el, icon, many, percent, shorten, signed } from "./dom.js";
+import { cluesList, markedText } from "./clues.js";
+import { isPlaced } from "./text.js";
+import { repairInWords } from "./words.js";
+
+const NAMES = { SPAM: "spam", HAM: "not spam" };
+
+/** Show the answer on a text. */
+export function showVerdict(answer, text) {
+  const spam = answer.classification === "SPAM";
+  const verdict = byId("verdict");
+  verdict.hidden = false;
+  verdict.className = spam ? "spam" : "ham";
+  byId("result").replaceChildren(icon(answer.classification), `Prediction: ${answer.classification}`);
+  byId("summary").replaceChildren(...summary(answer));
+  byId("details").replaceChildren(...[
+    probabilityBar(answer),
+    el("p", { id: "whatIf", role: "status" }),
+    repairs(answer.repaired),
+    ...explanation(answer, text),
+  ].filter(Boolean));
+  byId("answeredBy").replaceChildren("Answered by model ", el("code", {}, answer.model));
+}
+
+/** Take the verdict away: what stands in the page must belong to the message last asked about. */
+export function hideVerdict() {
+  byId("verdict").hidden = true;
+  byId("result").replaceChildren();
+  byId("summary").replaceChildren();
+  byId("details").replaceChildren();
+}
+
+function summary(answer) {
+  const sure = `${percent(answer.spam_probability)} likely to be spam`;
+  if (!answer.unsure) return [`${sure}.`];
+  const reason = answer.unsure_reason ? ` ${sentence(answer.unsure_reason)}` : " A person should have a look.";
+  return [`${sure}, `, el("strong", { class: "unsure" }, "unsure"), `.${reason}`];
+}
+
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1).replace(/\.?$/, ".")}`;
+
+function probabilityBar(answer) {
+  const label = `Probability of spam ${percent(answer.spam_probability)}, cutoff ${percent(answer.cutoff)}`;
+  const bar = el("div", { id: "bar", class: "bar", role: "img", "aria-label": label },
+    el("span", { class: "fill" }), el("span", { class: "cutoff" }));
+  const legend = el("p", { class: "legend", "aria-hidden": "true" }, el("span", {}, "0 %"),
+    el("span", { class: "cutoffName" }, `cutoff ${percent(answer.cutoff)}`), el("span", {}, "100 %"));
+  const figure = el("div", { id: "probability" }, bar, legend);
+  place(figure, "--p", answer.spam_probability);
+  place(figure, "--cutoff", answer.cutoff);
+  return figure;
+}
+
+// through the style object: the policy forbids style attributes in markup
+const place = (element, name, share) => element.style.setProperty(name, `${Math.min(1, Math.max(0, share)) * 100}%`);
+
+/** Draw into the bar where the model is unsure. */
+export function showZone(low, high) {
+  const figure = byId("probability");
+  if (!figure || !(high > low) || figure.querySelector(".zone")) return;
+  place(figure, "--low", low);
+  place(figure, "--width", high - low);
+  byId("bar").prepend(el("span", { class: "zone" }));
+  figure.append(el("p", { class: "quiet zoneName" }, el("span", { class: "swatch", "aria-hidden": "true" }),
+    `unsure between ${percent(low)} and ${percent(high)}`));
+}
+
+function repairs(kinds) {
+  if (!kinds?.length) return null;
+  return el("div", { class: "repaired" }, el("h2", {}, "Repaired before reading"),
+    el("ul", {}, ...kinds.map((kind) => el("li", {}, `The message ${repairInWords(kind)}.`))));
+}
+
+function explanation(answer, text) {
+  const clues = answer.clues ?? [];
+  if (!clues.length) return [el("p", { class: "quiet" }, "Nothing in this message is known to the model.")];
+  return [
+    el("h2", { id: "textTitle" }, "In your text"),
+    markedText(text, clues),
+    el("h2", {}, "What decided"),
+    cluesList(clues),
+    el("p", { class: "quiet sum" }, exactSum(answer, clues)),
+  ];
+}
+
+/** Say how the score comes about: it is an exact sum, and a reader may check it. */
+function exactSum(answer, clues) {
+  const sum = clues.reduce((total, clue) => total + clue.contribution, 0);
+  const bias = answer.bias ?? answer.score - sum;
+  return `${many(clues.length, "clue")} ${signed(sum)}, starting point ${signed(bias)}: score ${signed(answer.score)}.`;
+}
+
+/** Find the clue that speaks most for the verdict, if it is a part of the text. */
+export function strongestClue(answer) {
+  const side = answer.classification === "SPAM" ? 1 : -1;
+  const placed = (answer.clues ?? []).filter((clue) => isPlaced(clue) && clue.contribution * side > 0 && clue.text.trim());
+  return placed.reduce((best, clue) => (!best || clue.contribution * side > best.contribution * side ? clue : best), null);
+}
+
+/** Say what the verdict would be without the strongest clue. */
+export function showWhatIf(answer, clue, other) {
+  const quoted = el("bdi", { class: "quoted" }, `“${shorten(clue.text, 40)}”`);
+  const now = percent(other.spam_probability);
+  const words = other.classification === answer.classification
+    ? ["Even without its strongest clue, ", quoted, `, it would be ${NAMES[answer.classification]} (${now}).`]
+    : answer.classification === "SPAM"
+      ? ["Without ", quoted, ` it would have passed (${now}).`]
+      : ["Without ", quoted, ` it would have been taken for spam (${now}).`];
+  byId("whatIf")?.replaceChildren(...words);
+}
