@@ -21,6 +21,7 @@
     +-- PickleRefused             a scikit-learn file that is broken, or holds what cannot be carried
     +-- DeployError               AWS said no
     +-- ServeError                the local server cannot start
+    +-- RequestRefused            a request to the service that cannot be answered (status)
 
 Facts are attributes; the message ends in the place and the next step. Doors translate once: `service/api.py` to a status,
 `cli/main.py` to exit code 3. This file imports nothing.
@@ -128,3 +129,11 @@ class DeployError(DespamError):
 
 class ServeError(DespamError):
     """The local server cannot start."""
+
+
+class RequestRefused(DespamError):
+    """A request to the service that cannot be answered."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)

@@ -1,0 +1,384 @@
+"""The brain: a function from request to response, with no I/O of its own.
+
+Knows routes, methods, limits, the API key, CORS, caching and what each error says. Does not know sockets, AWS events, files or
+the clock: the model comes from `live.current()`, the page from `pages.FILES`, and every door only translates, so that the
+same request gets the same bytes everywhere.
+
+Invariant: `handle` always returns a Response, and every Response, errors included, carries the CORS and security headers.
+What a client sent comes back in two places only: `input_text` and a request id of harmless characters.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+from despam.errors import RequestRefused
+from despam.service.answer import encode, quote, write_error, write_verdict
+from despam.service.body import LIMIT_BYTES, TOO_LARGE, check_headers, check_text, read_text, read_texts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from despam.core.model import Model
+    from despam.service.metrics import Metrics
+
+    class Live(Protocol):
+        """Which model decides just now."""
+
+        def current(self) -> Model: ...  # noqa: D102
+        def status(self) -> dict[str, object]: ...  # noqa: D102
+
+    Headers = tuple[tuple[str, str], ...]
+    Route = tuple[str, Callable[["Request"], "Response"]]
+
+OTHER = "other"  # the route of a path that is none
+READ = "GET, HEAD, OPTIONS"
+WRITE = "POST, OPTIONS"
+# the headers that the brain reads; doors need not hand over others
+WANTED = ("content-type", "content-encoding", "x-api-key", "origin", "if-none-match", "x-request-id")
+ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:=+/")
+ID_LENGTH = 128
+
+SECURITY = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+)
+CLOSED = "default-src 'none'; frame-ancestors 'none'"
+EXPOSED = ("Access-Control-Expose-Headers", "ETag, Retry-After, X-Request-Id")
+PREFLIGHT = (
+    ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, X-Api-Key, X-Request-Id"),
+    ("Access-Control-Max-Age", "86400"),
+)
+
+KEY_WRONG = "This needs an API key; send a right one in the header X-Api-Key."
+NOT_FOUND = "There is nothing at this path; GET /openapi.json lists what there is."
+EXPLAIN_WRONG = '"explain" in the query must be true or false, once.'
+NOT_SET_UP = "The service is not set up right; its log says what is wrong."
+INTERNAL = "Something went wrong here; the log says what, under the id in X-Request-Id."
+
+
+class Request:
+    """What a door hands over: header names in lower case, the path without any prefix, the query as sent."""
+
+    __slots__ = ("body", "headers", "method", "path", "query", "trusted")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+        query: str = "",
+        trusted: bool = False,  # a direct invocation: IAM has let it in, so it needs no key
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers = {} if headers is None else headers
+        self.body = body
+        self.query = query
+        self.trusted = trusted
+
+
+class Response:
+    """What a door sends on, and below the line what the log may know of it."""
+
+    __slots__ = ("batch", "body", "failure", "headers", "model", "repaired", "request_id", "route", "size_bytes", "status", "verdict")
+
+    def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
+        self.status = status
+        self.headers = headers  # without X-Request-Id and Content-Length, so that doors can keep them encoded
+        self.body = body
+        self.size_bytes = len(body)  # also of the body that an answer to HEAD leaves out
+        self.request_id = ""
+        # --- for log and metrics
+        self.route = OTHER
+        self.model = ""
+        self.verdict = ""  # SPAM, HAM or nothing
+        self.repaired: tuple[str, ...] = ()
+        self.batch: dict[str, int] | None = None  # how many SPAM, HAM and errors
+        self.failure = ""  # where our own bug is: type and place, never its message
+
+
+class Api:
+    """The brain. `handle` is safe to call from several threads."""
+
+    def __init__(
+        self,
+        live: Live,
+        origins: tuple[str, ...] = ("*",),
+        api_key: str | None = None,
+        metrics: Metrics | None = None,  # a server that lives on has some; Lambda's are in its log lines
+    ) -> None:
+        self.live = live
+        self.origins = origins
+        self.api_key = api_key
+        self.heads: dict[tuple[str, str], Headers] = {}
+        self.id_start = os.urandom(6).hex()
+        self.id_next = itertools.count(1).__next__
+        self.routes: dict[str, dict[str, Callable[[Request], Response]]] = {
+            "/classify": {"POST": self.classify},
+            "/predict": {"POST": self.classify},
+            "/classify/batch": {"POST": self.classify_batch},
+            "/health": {"GET": self.health},
+            "/model": {"GET": self.model_card},
+            "/openapi.json": {"GET": self.openapi},
+        }
+        self.open = frozenset(("/health", "/openapi.json"))
+        self.metrics = metrics
+        if metrics is not None:
+            self.routes["/metrics"] = {"GET": lambda request: self.show_metrics(request, metrics)}
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request; whatever happens, there is an answer."""
+        path = request.path
+        route = path if path in self.routes else OTHER
+        try:
+            response = self.dispatch(request, route)
+        except RequestRefused as error:
+            response = self.error(request, error.status, str(error))
+        except Exception as error:  # noqa: BLE001  the door: a bug becomes a 500 without internals
+            response = self.error(request, 500, INTERNAL)
+            response.failure = name_failure(error)
+        if response.route == OTHER:
+            response.route = route
+        return self.finish(request, response)
+
+    def refuse(self, request: Request, error: RequestRefused) -> Response:
+        """Answer what a door could not even read, or cannot send."""
+        return self.finish(request, self.error(request, error.status, str(error)))
+
+    def finish(self, request: Request, response: Response) -> Response:
+        """Give the answer its request id, and to HEAD no body."""
+        if request.method == "HEAD":
+            response.body = b""
+        given = request.headers.get("x-request-id")
+        response.request_id = (
+            given
+            if given and len(given) <= ID_LENGTH and ID_CHARACTERS.issuperset(given)
+            else f"{self.id_start}-{self.id_next():x}"
+        )
+        return response
+
+    def dispatch(self, request: Request, route: str) -> Response:
+        """Find the route, check method and key, and answer."""
+        methods = self.routes.get(route)
+        method = request.method
+        if methods is not None and method in methods:
+            if self.api_key is not None and route not in self.open and not request.trusted:
+                self.check_key(request)
+            return methods[method](request)
+        if methods is None:
+            methods = {"GET": self.page} if self.has_page(request.path) else None
+        allowed = f"{READ}, {WRITE}" if methods is None else READ if "GET" in methods else WRITE
+        if method == "OPTIONS":
+            return Response(204, (*self.head("preflight", request), ("Access-Control-Allow-Methods", allowed), ("Allow", allowed)))
+        if methods is None:
+            raise RequestRefused(404, NOT_FOUND)
+        if method == "GET":
+            return methods["GET"](request)
+        if method == "HEAD" and "GET" in methods:
+            return self.dispatch(Request("GET", request.path, request.headers, b"", request.query, request.trusted), route)
+        response = self.error(request, 405, f"This path takes {allowed}.")
+        response.headers += (("Allow", allowed),)
+        return response
+
+    def check_key(self, request: Request) -> None:
+        """Compare the key in constant time."""
+        from hmac import compare_digest
+
+        given = request.headers.get("x-api-key", "").encode("utf-8", "replace")
+        if not compare_digest(given, (self.api_key or "").encode()):
+            raise RequestRefused(401, KEY_WRONG)
+
+    # --- headers
+
+    def head(self, kind: str, request: Request) -> Headers:
+        """Find the headers of a kind of answer for the request's origin; they are made once each."""
+        origins = self.origins
+        origin = origins[0]
+        if len(origins) > 1 and (given := request.headers.get("origin", "")) in origins:
+            origin = given
+        head = self.heads.get((kind, origin))
+        if head is None:
+            head = self.heads[kind, origin] = self.make_head(kind, origin)
+        return head
+
+    def make_head(self, kind: str, origin: str) -> Headers:
+        """Make the headers that every answer of a kind carries."""
+        cors = (("Access-Control-Allow-Origin", origin), EXPOSED)
+        vary = () if origin == "*" else (("Vary", "Origin"),)
+        if kind == "preflight":
+            own: Headers = PREFLIGHT
+        elif kind == "page":
+            from despam.service.pages import POLICY
+
+            own = (("Content-Security-Policy", POLICY), ("Cache-Control", "no-cache"))
+        else:
+            cache = "no-cache" if kind == "card" else "no-store"
+            own = (("Content-Type", "application/json"), ("Content-Security-Policy", CLOSED), ("Cache-Control", cache))
+        return own + cors + vary + SECURITY
+
+    def error(self, request: Request, status: int, sentence: str) -> Response:
+        """Answer with an error in words."""
+        head = self.head("json", request)
+        if status == 401:
+            head += (("WWW-Authenticate", 'ApiKey header="X-Api-Key"'),)
+        return Response(status, head, encode(write_error(sentence)))
+
+    def cached(self, request: Request, kind: str, tag: str, body: bytes, extra: Headers = ()) -> Response:
+        """Answer with something that has an ETag: 304 when the client has it already."""
+        head = (*self.head(kind, request), ("ETag", tag))
+        known = request.headers.get("if-none-match")
+        if known is not None and matches(known, tag):
+            return Response(304, tuple(pair for pair in head if pair[0] != "Content-Type"))
+        return Response(200, head + extra, body)
+
+    # --- routes
+
+    def classify(self, request: Request) -> Response:
+        """POST /classify and /predict."""
+        headers = request.headers
+        body = request.body
+        if len(body) > LIMIT_BYTES:
+            raise RequestRefused(413, TOO_LARGE)
+        check_headers(headers.get("content-type", ""), headers.get("content-encoding", ""))
+        explain = read_explain(request.query) if request.query else False
+        text = read_text(body)
+        verdict = self.live.current().classify(text)
+        response = Response(200, self.head("json", request), encode(write_verdict(text, verdict, explain)))
+        response.model = verdict.model
+        response.verdict = verdict.classification
+        response.repaired = verdict.repaired
+        return response
+
+    def classify_batch(self, request: Request) -> Response:
+        """POST /classify/batch: one model for all, one result each, errors in their places."""
+        headers = request.headers
+        if len(request.body) > LIMIT_BYTES:
+            raise RequestRefused(413, TOO_LARGE)
+        check_headers(headers.get("content-type", ""), headers.get("content-encoding", ""))
+        explain = read_explain(request.query) if request.query else False
+        model = self.live.current()
+        counts = {"SPAM": 0, "HAM": 0, "errors": 0}
+        results = []
+        for text in read_texts(request.body):
+            try:
+                verdict = model.classify(check_text(text))
+            except RequestRefused as error:
+                counts["errors"] += 1
+                results.append(write_error(str(error)))
+            else:
+                counts[verdict.classification] += 1
+                results.append(write_verdict(verdict.text, verdict, explain))
+        response = Response(200, self.head("json", request), encode(f'{{"results": [{", ".join(results)}]}}'))
+        response.model = model.version
+        response.batch = counts
+        return response
+
+    def health(self, request: Request) -> Response:
+        """GET /health: alive, and what decides."""
+        model = self.live.current()
+        status = {**self.live.status(), "model": model.version}
+        first = {"status": "ok", "model": model.version, "source": status.pop("source"), "degraded": status.pop("degraded")}
+        response = Response(200, self.head("json", request), write_json({**first, **status}))
+        response.model = model.version
+        return response
+
+    def model_card(self, request: Request) -> Response:
+        """GET /model: the card, its figures and the cutoffs of the model that decides."""
+        model = self.live.current()
+        body = write_json(
+            {
+                "model": model.version,
+                "sha256": model.sha256,
+                "size_bytes": model.size_bytes,
+                "recipe": model.recipe,
+                "cutoff": model.cutoff,
+                "unsure_low": model.unsure_low,
+                "unsure_high": model.unsure_high,
+                "bias": model.bias,
+                "card": model.card,
+            }
+        )
+        response = self.cached(request, "card", f'"{model.version}"', body)
+        response.model = model.version
+        return response
+
+    def openapi(self, request: Request) -> Response:
+        """GET /openapi.json."""
+        from despam.service.openapi import document
+
+        body, tag = document(self.api_key is not None)
+        return self.cached(request, "card", tag, body)
+
+    def show_metrics(self, request: Request, metrics: Metrics) -> Response:
+        """GET /metrics: what this process counted."""
+        from despam.service.metrics import CONTENT_TYPE
+
+        model = self.live.current()
+        status = self.live.status()
+        text = metrics.write(model.version, str(status["source"]), bool(status["degraded"]))
+        head = tuple(pair for pair in self.head("json", request) if pair[0] != "Content-Type")
+        return Response(200, (*head, ("Content-Type", CONTENT_TYPE)), encode(text))
+
+    def has_page(self, path: str) -> bool:
+        """Say whether the page has such a file."""
+        from despam.service import pages
+
+        return path in pages.FILES
+
+    def page(self, request: Request) -> Response:
+        """GET / and the files that the page is made of."""
+        from despam.service import pages
+
+        body, content_type, tag = pages.FILES[request.path]
+        response = self.cached(request, "page", tag, body, (("Content-Type", content_type),))
+        response.route = "/" if request.path in ("/", "/index.html") else "page file"
+        return response
+
+
+def not_set_up() -> Response:
+    """Answer for a brain that could not be wired: in words, and readable from any page."""
+    head = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Access-Control-Allow-Origin", "*"))
+    return Response(500, head + SECURITY, encode(write_error(NOT_SET_UP)))
+
+
+def write_json(found: dict[str, object]) -> bytes:
+    """Write anything that is not in a hurry."""
+    import json
+
+    return encode(json.dumps(found, ensure_ascii=False, allow_nan=False))
+
+
+def read_explain(query: str) -> bool:
+    """Read `explain` from a query; other names are none of our business."""
+    if "%" in query:
+        from urllib.parse import unquote
+
+        query = unquote(query)
+    values = [pair[8:] for pair in query.split("&") if pair[:8] == "explain=" or pair == "explain"]
+    if not values:
+        return False
+    if len(values) > 1 or values[0] not in ("true", "false"):
+        raise RequestRefused(400, EXPLAIN_WRONG)
+    return values[0] == "true"
+
+
+def matches(known: str, tag: str) -> bool:
+    """Compare If-None-Match with a tag, weakly as RFC 9110 13.1.2 wants it."""
+    return known.strip() == "*" or any(one.strip().removeprefix("W/") == tag for one in known.split(","))
+
+
+def name_failure(error: BaseException) -> str:
+    """Name type and place of a bug; its message may quote the text, so it stays out."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    code = trace.tb_frame.f_code
+    return f"{type(error).__name__} in {code.co_name}, {os.path.basename(code.co_filename)}:{trace.tb_lineno}"  # noqa: PTH119

@@ -1,0 +1,219 @@
+"""The door for AWS Lambda: `despam.service.aws_lambda.handler`.
+
+Knows how API Gateway's REST API (payload 1.0), its HTTP API and Function URLs (2.0), a load balancer and a direct invocation
+`{"text": "..."}` write a request, and how each wants the answer. Knows nothing of what is asked.
+
+The brain is wired when Lambda imports this module (the init phase has a whole core for itself), elsewhere at the first event.
+A setting that cannot be right does not kill the function: every answer is then a 500 in words, and the log says which it is.
+
+Invariant: no event, however odd, makes `handler` raise.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from despam.errors import DespamError, RequestRefused
+from despam.service.api import Api, Request, Response, not_set_up
+from despam.service.log import write_emf_line, write_event
+from despam.service.settings import build, from_environ
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Lambda sends back at most 6 MB, counted as JSON text: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+LIMIT_ANSWER_BYTES = 6 * 1024 * 1024 - 64 * 1024
+TOO_LONG = "The answer would be larger than AWS Lambda can send (6 MB); ask for fewer texts at a time."
+ODD_EVENT = "The event has the form of no known kind of request."
+
+
+class Door:
+    """A handler around a brain; without one it wires its own from the environment at the first event."""
+
+    __slots__ = ("api",)
+
+    def __init__(self, api: Api | None = None) -> None:
+        self.api = api
+
+    def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
+        """Answer an event in the form that its sender expects."""
+        start = time.perf_counter()
+        api = self.api
+        if api is None:
+            api = self.open()
+            if api is None:
+                return write_answer(not_set_up(), event)
+        try:
+            request = read_event(event, api)
+        except Exception as error:  # noqa: BLE001  the door: an event of no known form is the client's or the gateway's
+            request = Request("POST", "/classify")
+            refused = error if isinstance(error, RequestRefused) else RequestRefused(400, ODD_EVENT)
+            response = api.refuse(request, refused)
+        else:
+            if "x-request-id" not in request.headers and (given := getattr(context, "aws_request_id", None)):
+                request.headers["x-request-id"] = given
+            response = api.handle(request)
+        if len(response.body) > LIMIT_ANSWER_BYTES // 2 and is_too_long(response.body):
+            response = api.refuse(request, RequestRefused(413, TOO_LONG))
+        sys.stdout.write(write_emf_line(request.method, response, (time.perf_counter() - start) * 1000) + "\n")
+        return write_answer(response, event)
+
+    def open(self) -> Api | None:
+        """Wire the brain; when that fails say why in the log, and try again at the next event."""
+        try:
+            self.api = build(from_environ(os.environ))
+            self.api.live.current()
+        except DespamError as error:
+            sys.stdout.write(write_event("not set up", error=str(error)) + "\n")
+            self.api = None
+        return self.api
+
+
+def read_event(event: Any, api: Api) -> Request:
+    """Read any of the kinds of event."""
+    if type(event) is not dict:
+        raise RequestRefused(400, "No text provided.")
+    context = event.get("requestContext")
+    if type(context) is not dict:
+        context = {}
+    http = context.get("http")
+    if type(http) is dict:  # payload 2.0: HTTP API and Function URL
+        method, raw_path, query = http.get("method"), event.get("rawPath"), event.get("rawQueryString") or ""
+    elif "httpMethod" in event:  # payload 1.0: REST API and load balancer
+        method, raw_path, query = event["httpMethod"], event.get("path"), read_query(event)
+    elif event.get("body") is None:
+        return read_direct(event)
+    else:
+        method, raw_path, query = "POST", event.get("path") or "/classify", read_query(event)
+    return Request(
+        str(method or "POST").upper(),
+        find_path(raw_path if type(raw_path) is str else "", event, context, api),
+        read_headers(event),
+        read_body(event),
+        query if type(query) is str else "",
+    )
+
+
+def read_direct(event: dict[str, Any]) -> Request:
+    """Read a direct invocation as in the tutorial: the event is the body."""
+    from despam.service.api import write_json
+
+    path = "/classify/batch" if "texts" in event else "/classify"
+    query = "explain=true" if event.get("explain") is True else ""
+    try:
+        body = write_json({name: event[name] for name in ("text", "texts") if name in event})
+    except (TypeError, ValueError):
+        raise RequestRefused(400, '"text" must be a string.') from None
+    return Request("POST", path, {}, body, query, trusted=True)
+
+
+def read_headers(event: dict[str, Any]) -> dict[str, str]:
+    """Read the headers, whatever their case; a field that is missing or null is no header."""
+    headers = event.get("headers")
+    found: dict[str, str] = {}
+    multiple = event.get("multiValueHeaders")
+    if not headers and type(multiple) is dict:
+        for name, values in multiple.items():
+            if type(values) is list and values:
+                found[str(name).lower()] = str(values[-1])
+    elif type(headers) is dict:
+        for name, value in headers.items():
+            if value is not None:
+                found[name.lower()] = value if type(value) is str else str(value)
+    return found
+
+
+def read_query(event: dict[str, Any]) -> str:
+    """Write the decoded query of payload 1.0 as a query string again."""
+    single = event.get("queryStringParameters")
+    multiple = event.get("multiValueQueryStringParameters")
+    if not single and not multiple:
+        return ""
+    from urllib.parse import urlencode
+
+    if type(multiple) is dict and multiple:
+        return urlencode([(name, value) for name, values in multiple.items() for value in values or ()])
+    return urlencode(single) if type(single) is dict else ""
+
+
+def read_body(event: dict[str, Any]) -> bytes:
+    """Read the body as the bytes that the client sent."""
+    body = event.get("body")
+    if body is None:
+        return b""
+    if type(body) is dict:  # a console test with the body left as an object
+        from despam.service.api import write_json
+
+        return write_json(body)
+    if type(body) is not str:
+        raise RequestRefused(400, "The body of the event must be a string.")
+    if not event.get("isBase64Encoded"):
+        return body.encode("utf-8", "surrogatepass")
+    from binascii import Error, a2b_base64
+
+    try:
+        return a2b_base64(body, strict_mode=True)
+    except (Error, ValueError):
+        raise RequestRefused(400, "The event says that its body is base64, and it is not.") from None
+
+
+def find_path(raw: str, event: dict[str, Any], context: dict[str, Any], api: Api) -> str:
+    """Take stage and base path off: the first candidate that is one of our paths."""
+    if raw in api.routes:
+        return raw
+    stage = context.get("stage")
+    prefix = f"/{stage}"
+    path = raw
+    if type(stage) is str and stage != "$default" and (raw == prefix or raw.startswith(prefix + "/")):
+        path = raw[len(prefix) :] or "/"
+        if path in api.routes:
+            return path
+    if api.has_page(path):
+        return path
+    for candidate in name_paths(event):
+        if candidate in api.routes or api.has_page(candidate):
+            return candidate
+    return path or "/"
+
+
+def name_paths(event: dict[str, Any]) -> list[str]:
+    """Name the paths that the gateway itself matched: they stand without the base path of a custom domain."""
+    parameters = event.get("pathParameters")
+    found = []
+    if type(parameters) is dict and type(parameters.get("proxy")) is str:
+        found.append("/" + parameters["proxy"])
+    for name in ("resource", "routeKey"):
+        matched = event.get(name)
+        if type(matched) is str and "{" not in matched and "/" in matched:
+            found.append(matched[matched.index("/") :])
+    return found
+
+
+def is_too_long(body: bytes) -> bool:
+    """Say whether a body is more than Lambda can send once it is quoted as JSON."""
+    import json
+
+    return len(json.dumps(body.decode("utf-8", "replace"))) > LIMIT_ANSWER_BYTES
+
+
+def write_answer(response: Response, event: Any) -> dict[str, Any]:
+    """Write the answer, which has one form for all kinds of event; a load balancer in multi-value mode wants one more field."""
+    headers = dict(response.headers)
+    headers["X-Request-Id"] = response.request_id
+    answer: dict[str, Any] = {
+        "statusCode": response.status,
+        "headers": headers,
+        "body": response.body.decode(),
+        "isBase64Encoded": False,
+    }
+    if type(event) is dict and "multiValueHeaders" in event and not event.get("headers"):
+        answer["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
+    return answer
+
+
+handler = Door()
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    handler.open()
