@@ -1,0 +1,1 @@
+"""The core: repair, features, model file, score, clues, mail."""

@@ -1,0 +1,127 @@
+"""A model file from a stranger is refused by name, or it answers; nothing else happens.
+
+tests/attacks/models holds files that are wrong in one way each, made by tests/attacks/make_models.py, which also names
+the exact exception. Random mutations of honest files run in a process of their own, so that a crash is seen as one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import despam
+from despam.core.model import Model
+from despam.errors import ModelError, NotAModel, TruncatedModel
+
+from ..attacks.make_models import ATTACKS, FOLDER, HONEST
+
+QUICK, MEMORY_MB = 3_000, 100
+
+
+def path_of(name: str) -> Path:
+    """Return the file of an attack."""
+    return FOLDER / f"{name}.safetensors"
+
+
+def test_the_honest_model_answers() -> None:
+    """What all attacks are made of is a model that works, so only the change can be what is refused."""
+    verdict = despam.load(path_of("honest")).classify("WIN a free iPhone now")
+    assert verdict.classification in ("SPAM", "HAM")
+    assert verdict.clues
+
+
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_an_attack_is_refused_by_its_own_exception(name: str) -> None:
+    """Exactly the class that is named, with the file's path in a sentence of one line."""
+    expected, _ = ATTACKS[name]
+    with pytest.raises(ModelError) as caught:
+        despam.load(path_of(name))
+    assert type(caught.value) is expected
+    assert str(caught.value).startswith(f"{path_of(name)}: ")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400 + len(str(path_of(name)))
+
+
+@pytest.mark.parametrize("name", list(ATTACKS))
+def test_an_attack_from_memory_is_refused_likewise(name: str) -> None:
+    """Bytes from a registry pass the same checks as a file."""
+    with pytest.raises(ModelError) as caught:
+        Model.from_bytes(path_of(name).read_bytes(), "s3://bucket/model")
+    assert type(caught.value) is ATTACKS[name][0]
+    assert str(caught.value).startswith("s3://bucket/model: ")
+
+
+def test_the_attack_files_are_what_their_script_writes() -> None:
+    """No file without an attack, no attack without its file, byte for byte."""
+    stored = {path.stem: path.read_bytes() for path in FOLDER.glob("*.safetensors")}
+    assert stored == {"honest": HONEST} | {name: make() for name, (_, make) in ATTACKS.items()}
+
+
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    """Nothing can be mapped, and the sentence says so."""
+    (tmp_path / "m.safetensors").write_bytes(b"")
+    with pytest.raises(NotAModel, match="empty"):
+        despam.load(tmp_path / "m.safetensors")
+    with pytest.raises(TruncatedModel):
+        Model.from_bytes(b"")
+
+
+@pytest.mark.parametrize("name", ["missing.safetensors", "."])
+def test_what_cannot_be_opened_is_a_model_error(name: str, tmp_path: Path) -> None:
+    """A missing file, a folder."""
+    with pytest.raises(ModelError, match=r"cannot be opened"):
+        despam.load(tmp_path / name)
+
+
+def test_a_cut_at_every_length_is_refused() -> None:
+    """No prefix of a model is a model."""
+    for length in range(len(HONEST)):
+        with pytest.raises(ModelError):
+            Model.from_bytes(HONEST[:length])
+
+
+@pytest.mark.parametrize("filler", ["{},", "[],", "0.5,", '"",', '"\U0001f4b0",', "1,"])
+def test_a_header_as_large_as_allowed_takes_little_memory(filler: str) -> None:
+    """Whatever fills 4 MB of JSON, memory grows by less than 100 MB before the file is refused."""
+    program = f"""
+import resource, sys
+from despam.core.model import Model
+from despam.core.tensors import HEADER_LIMIT_BYTES
+from despam.errors import ModelError
+filler = {filler!r}
+room = HEADER_LIMIT_BYTES - 20
+header = ('{{"a":[' + filler * (room // len(filler.encode())) + '0]}}').encode()
+file = len(header).to_bytes(8, "little") + header
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    Model.from_bytes(file)
+except ModelError:
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < MEMORY_MB
+
+
+@pytest.mark.slow
+def test_random_mutations_end_in_our_exception_or_in_a_model_that_answers(
+    make_model: Callable[[], Path], tmp_path: Path
+) -> None:
+    """Quick here; DESPAM_MUTATIONS=100000 runs the full count."""
+    count = int(os.environ.get("DESPAM_MUTATIONS", QUICK))
+    command = [sys.executable, "-m", "tests.attacks.mutate_models", str(count), str(make_model())]
+    done = subprocess.run(
+        command, cwd=FOLDER.parent.parent.parent, capture_output=True, text=True, timeout=3600, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    found = json.loads(done.stdout)
+    assert found["refused"] + found["answered"] == found["mutations"] == count
+    assert found["refused"] > 0
+    assert found["answered"] > 0
+    assert found["grown_mb"] < MEMORY_MB
