@@ -1,13 +1,16 @@
 """The source of a mail -> subject and body as one text.
 
-Knows RFC 822 headers, MIME parts, transfer encodings, charsets and encoded words, as far as a reader sees them: the decoded
-subject, then the text. Of two versions of one text the plain one is taken, unless it is a stub; HTML stays HTML, for
-`core.repair` to read. Attachments are left out unless they are text. Headers are left out: they give a corpus away.
+Knows RFC 822 headers, MIME parts, transfer encodings, charsets and encoded words, as far as a reader sees them: the
+decoded subject, then the text. Of two versions of one text the plain one is taken, unless it is a stub; HTML stays
+HTML, for `core.repair` to read. Attachments are left out unless they are text. Headers are left out: they give a
+corpus away.
 
-Written as one pass over the lines that begin with "--", with a stack of boundaries, instead of Python's email package: that
-takes 23 ms to import, recurses with the nesting of parts, and is slow on bodies made to be. Here depth costs nothing.
+Written as one pass over the lines that begin with "--", with a stack of boundaries, instead of Python's email
+package: that takes 23 ms to import, recurses with the nesting of parts, and is slow on bodies made to be. Here depth
+costs nothing.
 
-Invariant: any bytes give a text, in time linear in their length; nothing is raised but TypeError for what is no source.
+Invariant: any bytes give a text, in time linear in their length; nothing is raised but TypeError for what is no
+source.
 """
 
 from __future__ import annotations
@@ -24,11 +27,15 @@ STUB_LETTERS = 60  # a plain part with fewer letters beside a longer HTML part i
 
 DASHES = re.compile(rb"^--([^\n]{1,300})$", re.MULTILINE)
 FIRST_HEADER = re.compile(rb"[!-9;-~]{1,76}[ \t]*:")
-HEADER = re.compile(rb"^(subject|content-type|content-transfer-encoding|content-disposition)[ \t]*:((?:[^\n]|\n[ \t])*)", re.I | re.M)
+HEADER = re.compile(
+    rb"^(subject|content-type|content-transfer-encoding|content-disposition)[ \t]*:((?:[^\n]|\n[ \t])*)", re.I | re.M
+)
 PARAMETER = re.compile(rb"""(boundary|charset)(?:\*0?\*?)?\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;"]+))""", re.I)
 ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
 BETWEEN_WORDS = re.compile(r"(=\?[^?\s]{1,60}\?[bBqQ]\?[^?]*\?=)\s+(?==\?)")
-HEAD_LINE = re.compile(r"[ \t>]*(from|to|cc|bcc|date|sent|reply-to|subject)[ \t]*:[ \t]*([^\n]*)(?:\n|\Z)", re.IGNORECASE)
+HEAD_LINE = re.compile(
+    r"[ \t>]*(from|to|cc|bcc|date|sent|reply-to|subject)[ \t]*:[ \t]*([^\n]*)(?:\n|\Z)", re.IGNORECASE
+)
 MARKUP = re.compile(r"<(?:style|script)\b[^<]*|<[^<>]*>", re.IGNORECASE)
 LETTERS = re.compile(r"[\W_]+")
 SAYS_HTML = re.compile(r"\bhtml\b|mime|mail (?:client|reader|program)|view (?:this|it|the)|browser", re.IGNORECASE)
@@ -36,13 +43,16 @@ NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 # what senders write -> the superset that decodes what they mean, as browsers do
 CHARSETS = {
-    "ascii": "utf-8", "us-ascii": "utf-8", "utf8": "utf-8", "": "utf-8",
-    "latin1": "cp1252", "latin-1": "cp1252", "iso-8859-1": "cp1252", "iso8859-1": "cp1252", "iso-8859-8-i": "iso8859-8",
-    "iso-8859-9": "cp1254", "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932",
-    "shift-jis": "cp932", "x-sjis": "cp932", "ks_c_5601-1987": "cp949", "euc-kr": "cp949", "windows-874": "cp874", "tis-620": "cp874",
+    "": "utf-8", "ascii": "utf-8", "us-ascii": "utf-8", "utf8": "utf-8",
+    "latin1": "cp1252", "latin-1": "cp1252", "iso-8859-1": "cp1252", "iso8859-1": "cp1252",
+    "iso-8859-8-i": "iso8859-8", "iso-8859-9": "cp1254", "windows-874": "cp874", "tis-620": "cp874",
+    "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "big5": "big5hkscs", "euc-kr": "cp949",
+    "ks_c_5601-1987": "cp949", "shift_jis": "cp932", "shift-jis": "cp932", "x-sjis": "cp932",
 }  # fmt: skip
 # Python's codecs that are no charsets of mail: slow (punycode is quadratic), or they do something else
-NO_CHARSETS = frozenset(("punycode", "idna", "undefined", "unicode_escape", "raw_unicode_escape", "unicode-escape", "mbcs", "oem"))
+NO_CHARSETS = frozenset(
+    ("punycode", "idna", "undefined", "unicode_escape", "raw_unicode_escape", "unicode-escape", "mbcs", "oem")
+)
 
 
 def read(source: bytes | bytearray | memoryview | str) -> str:
@@ -51,7 +61,13 @@ def read(source: bytes | bytearray | memoryview | str) -> str:
         source = source[:SOURCE_LIMIT].encode("utf-8", "surrogatepass")
     elif not isinstance(source, (bytes, bytearray, memoryview)):
         raise TypeError(f"a mail's source is bytes or str, not {type(source).__name__}")
-    data = bytes(source[:SOURCE_LIMIT]).replace(b"\r\n", b"\n").replace(b"\r", b"\n").removeprefix(b"\xef\xbb\xbf").lstrip(b"\n")
+    data = (
+        bytes(source[:SOURCE_LIMIT])
+        .replace(b"\r\n", b"\n")
+        .replace(b"\r", b"\n")
+        .removeprefix(b"\xef\xbb\xbf")
+        .lstrip(b"\n")
+    )
     if data.startswith((b"From ", b">From ")):  # the line that mbox files put in front
         data = data[data.find(b"\n") + 1 :] if b"\n" in data else b""
     head, body = header_block(data, 0)
@@ -152,9 +168,14 @@ Part = tuple[int, int, bytes, dict[bytes, bytes]]
 
 
 def open_part(
-    data: bytes, head: dict[bytes, bytes], body: int, stack: list[tuple[bytes, int]], depth: dict[bytes, int], group: int,
+    data: bytes,
+    head: dict[bytes, bytes],
+    body: int,
+    stack: list[tuple[bytes, int]],
+    depth: dict[bytes, int],
+    group: int,
     leaves: list[tuple[int, bytes, str]],
-) -> Part | None:  # fmt: skip
+) -> Part | None:
     """Begin a part: push a container's boundary, or give the leaf to be closed later; None when it holds no text."""
     for _ in range(NESTED_LIMIT):
         kind = head.get(b"content-type", b"text/plain").split(b";", 1)[0].strip().lower()
@@ -172,7 +193,11 @@ def open_part(
         kind = b"text/plain"
     if b"/" not in kind:
         kind = b"text/plain"
-    return (body, group, kind, head) if kind.startswith(b"text/") and kind not in (b"text/css", b"text/javascript") else None
+    return (
+        (body, group, kind, head)
+        if kind.startswith(b"text/") and kind not in (b"text/css", b"text/javascript")
+        else None
+    )
 
 
 def close_part(data: bytes, part: Part | None, end: int, leaves: list[tuple[int, bytes, str]]) -> None:
@@ -217,7 +242,17 @@ def decode_text(raw: bytes, charset: bytes | str) -> str:
             return raw.decode(attempt)
         except (LookupError, ValueError):  # no such charset; not in it; a NUL in its name
             pass
-    several = name in ("gb18030", "big5hkscs", "cp932", "cp949", "euc-jp", "iso-2022-jp", "utf-16", "utf-16le", "utf-16be")
+    several = name in (
+        "gb18030",
+        "big5hkscs",
+        "cp932",
+        "cp949",
+        "euc-jp",
+        "iso-2022-jp",
+        "utf-16",
+        "utf-16le",
+        "utf-16be",
+    )
     return raw.decode(name if several else "cp1252" if name != "utf-8" or mostly_latin(raw) else "utf-8", "replace")
 
 

@@ -1,0 +1,222 @@
+"""Repaired text -> feature ids, in groups: THE definition, part of the file format (VERSION).
+
+Knows what is counted. Does not know weights, labels or where the text came from. A feature is present or not; its id is a
+32-bit hash cut to `bits`. `_native.c` holds the same loops: `scan` gives the same ids from both, bit for bit.
+
+    grams    4- and 5-grams of each word between blanks          across   4- and 6-grams of the words with a blank inside
+    words    each word                                           pairs    two words, next to each other or 1 or 2 words apart
+    shapes   what the message looks like (shapes.py)             case     words that hold a capital, as written
+
+A word: letters and marks, lower case, every digit as 0, apostrophes dropped, every ideograph by itself. Changing anything
+here, in shapes.py or in repair.py changes what released models mean: raise VERSION (fastText froze a sign bug for that).
+"""
+
+from __future__ import annotations
+
+import os
+from zlib import crc32
+
+from despam.core import shapes
+from despam.core.repair import repair
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    Measured = tuple[tuple[int, ...], tuple[int, ...], int, int, tuple[str, ...]]
+
+VERSION = 1
+GROUPS = ("grams", "across", "words", "pairs", "shapes", "case")
+# one seed a group, so that the same letters mean different features in each
+SEEDS = tuple(crc32(name.encode()) for name in GROUPS)
+GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE = SEEDS
+PAIR_FACTOR, PAIR_STEP = 31, 0x9E3779B1  # (31 a + b + gap * step): order and gap count, one multiplication
+
+MEMO_WORDS = 50_000  # words whose ids are kept: about 30 MB, then it starts anew
+MEMO_LENGTH = 32  # longer words are no vocabulary
+
+
+class Folding(dict[int, str]):
+    """What each character becomes inside words; learns characters beyond ASCII when it meets them."""
+
+    def __missing__(self, code: int) -> str:
+        from unicodedata import category
+
+        character = chr(code)
+        kind = category(character)
+        if kind == "Nd":
+            folded = "0"
+        elif shapes.is_ideograph(code):
+            folded = f" {character} "
+        elif kind[0] in "LM":
+            folded = character
+        else:
+            folded = "" if character in "\u2019\u02bc" else " "
+        if len(self) > 20_000:
+            self.clear()
+            self.update(ASCII_FOLDING)
+        self[code] = folded
+        return folded
+
+
+ASCII_FOLDING = {
+    code: chr(code) if chr(code).isalpha() else "0" if chr(code).isdigit() else "" if chr(code) == "'" else " "
+    for code in range(128)
+}
+FOLDING = Folding(ASCII_FOLDING)
+
+
+class Memo(dict[str, tuple[tuple[int, ...], int, int]]):
+    """Word -> (ids of its grams, its own id, its hash as the left part of a pair), all 32 bits wide."""
+
+    def __missing__(self, word: str) -> tuple[tuple[int, ...], int, int]:
+        value = (tuple(word_grams(word)), crc32(word.encode(), WORDS), crc32(word.encode(), PAIRS) * PAIR_FACTOR)
+        if len(word) <= MEMO_LENGTH:
+            if len(self) >= MEMO_WORDS:
+                self.clear()
+            self[word] = value
+        return value
+
+
+MEMO = Memo()
+
+
+def word_grams(word: str) -> Iterable[int]:
+    """Hash the 4- and 5-grams of one word between blanks."""
+    padded = f" {word} "
+    if padded.isascii():
+        data = padded.encode()
+        return [crc32(data[at : at + size], GRAMS) for size in (4, 5) for at in range(len(data) - size + 1)]
+    return [crc32(padded[at : at + size].encode(), GRAMS) for size in (4, 5) for at in range(len(padded) - size + 1)]
+
+
+def across_places(line: str) -> set[tuple[int, int]]:
+    """Find the windows of 4 and 6 characters that hold a blank, not only at their ends; `line` has a blank at both ends."""
+    places = set()
+    last = len(line)
+    at = line.find(" ", 1)
+    while 0 <= at < last - 1:
+        for size, first in ((4, at - 2), (6, at - 4)):
+            for start in range(max(first, 0), min(at, last - size + 1)):
+                places.add((start, size))
+        at = line.find(" ", at + 1)
+    return places
+
+
+def across_ids(line: str) -> set[int]:
+    """Hash those windows."""
+    places = across_places(line)
+    if line.isascii():
+        data = line.encode()
+        return {crc32(data[start : start + size], ACROSS) for start, size in places}
+    return {crc32(line[start : start + size].encode(), ACROSS) for start, size in places}
+
+
+def split(text: str) -> tuple[list[str], list[str]]:
+    """Give the words in lower case and as written, place for place."""
+    folded = text.translate(FOLDING)
+    return folded.lower().split(), folded.split()
+
+
+def scan_words(words: list[str], written: list[str], mask: int) -> list[set[int]]:
+    """Give the sets of ids of all groups but shapes, in the order of GROUPS (shapes left empty)."""
+    grams: set[int] = set()
+    own = set()
+    pairs = set()
+    known = [MEMO[word] for word in words]
+    for ids, word_id, _ in known:
+        grams.update(ids)
+        own.add(word_id)
+    hashes = [crc32(word.encode(), PAIRS) for word in words]
+    lefts = [entry[2] for entry in known]
+    for gap in (1, 2, 3):
+        step = gap * PAIR_STEP
+        for left, right in zip(lefts, hashes[gap:]):  # noqa: B905  the shorter one ends it
+            pairs.add(left + right + step & mask)
+    cased = {crc32(word.encode(), CASE) & mask for word, lower in zip(written, words, strict=True) if word != lower}
+    across = {hashed & mask for hashed in across_ids(f" {' '.join(words)} ")} if len(words) > 1 else set()
+    return [{h & mask for h in grams}, across, {h & mask for h in own}, pairs, set(), cased]
+
+
+def scan_python(text: str, mask: int) -> tuple[list[set[int]], set[int], tuple[str, ...]]:
+    """Repair `text` and give (the sets of ids by group, the 32-bit hashes of its distinct words, the repairs)."""
+    text, repaired = repair(text)
+    words, written = split(text)
+    groups = scan_words(words, written, mask)
+    groups[4] = {crc32(shape, SHAPES) & mask for shape in shapes.shapes(text, words, written, repaired)}
+    return groups, {MEMO[word][1] for word in words}, repaired
+
+
+def measure_python(text: str, weights: memoryview, known: memoryview) -> Measured:
+    """`measure`, in Python alone."""
+    groups, hashes, repaired = scan_python(text, len(weights) - 1)
+    sums = tuple(sum(map(weights.__getitem__, group)) for group in groups)
+    last = len(known) * 8 - 1
+    seen = sum(known[(hashed & last) >> 3] >> (hashed & 7) & 1 for hashed in hashes)
+    return sums, tuple(map(len, groups)), seen, len(hashes), repaired
+
+
+def ids_python(text: str, mask: int) -> tuple[list[bytes], bytes]:
+    """`ids`, in Python alone."""
+    from array import array
+
+    groups, hashes, _ = scan_python(text, mask)
+    return [array("I", group).tobytes() for group in groups], array("I", hashes).tobytes()
+
+
+def made_line(text: str) -> tuple[bytes, bytes, bytes, tuple[str, ...]]:
+    """Repair `text` and give what the kernel's scan_line takes: its words, as written, its shapes; and the repairs."""
+    text, repaired = repair(text)
+    words, written = split(text)
+    hashed = b"".join(
+        crc32(shape, SHAPES).to_bytes(4, "little") for shape in shapes.shapes(text, words, written, repaired)
+    )
+    line = f" {' '.join(words)} " if words else "  "
+    return line.encode(), f" {' '.join(written)} ".encode(), hashed, repaired
+
+
+def measure_native(text: str, weights: memoryview, known: memoryview) -> Measured:
+    """`measure`, with the kernel."""
+    if text.isascii():
+        found = native.scan(text, weights, known)
+        if found is not None:
+            return *found, ()
+    line, written, hashed, repaired = made_line(text)
+    return *native.scan_line(line, written, hashed, weights, known), repaired
+
+
+def ids_native(text: str, mask: int) -> tuple[list[bytes], bytes]:
+    """`ids`, with the kernel."""
+    found = native.scan_ids(text, mask) if text.isascii() else None
+    if found is None:
+        line, written, hashed, _ = made_line(text)
+        found = native.scan_line_ids(line, written, hashed, mask)
+    return list(found[:6]), found[6]
+
+
+def choose_engine() -> tuple[str, Any]:
+    """Take the kernel where it is built for these very features; else say so once and go on in Python."""
+    if os.environ.get("DESPAM_PURE"):
+        return "python", None
+    try:
+        from despam.core import _native
+    except ImportError:
+        return "python", None
+    if _native.FEATURE_VERSION != VERSION:
+        import sys
+
+        sys.stderr.write(
+            f"despam: the kernel was built for features {_native.FEATURE_VERSION}, not {VERSION}; going on in Python. "
+            "Install despam again to rebuild it.\n"
+        )
+        return "python", None
+    return "native", _native
+
+
+ENGINE, native = choose_engine()
+
+# measure(text, weights, known) -> (sums by group, counts by group, known words, distinct words, repairs)
+measure = measure_native if native else measure_python
+# ids(text, mask) -> (ids of each group, hashes of the distinct words), each as the bytes of uint32 in no order
+ids = ids_native if native else ids_python

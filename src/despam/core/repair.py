@@ -1,0 +1,390 @@
+"""Raw text -> the text as a reader sees it, and what had to be repaired.
+
+Knows how senders hide words (markup, entities, zero-width and bidi characters, full-width letters, look-alikes from another
+alphabet, letters spaced out) and undoes it. Does not know what is spam: a repair is reported, never judged here.
+
+A step is a function from text to edits `(start, end, replacement)`, in order and without overlap. `repair` applies the steps;
+asked with a `trace` it keeps the edits, from which `Offsets` leads any span of the repaired text back to the text as given.
+Invariant: the work is bounded by WINDOW, whatever the length of the text, and honest Russian, Greek or Chinese stays itself.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Edit = tuple[int, int, str]
+    Step = Callable[[str, set[str]], list[Edit]]
+
+HEAD, TAIL = 3000, 300  # what is scored: the TREC winners read no more, and it bounds the work (accuracy.md)
+WINDOW = 8  # times as much markup is read before repair, so that tags do not use up what is scored
+
+# kind of repair -> the words for people; the order is part of the feature version
+REPAIRS = {
+    "html": "contained HTML markup",
+    "hidden": "contained text that a reader would not see",
+    "entities": "contained HTML entities",
+    "zero-width": "contained invisible characters inside words",
+    "bidi": "contained characters that reverse the reading direction",
+    "full-width": "contained full-width or decorated letters",
+    "look-alikes": "contained letters of another alphabet inside words",
+    "spaced-out": "contained words with their letters spaced out",
+}
+
+# what can stand in plain ASCII and still needs a step
+SUSPECT = re.compile(r"[<&\x00-\x08\x0e-\x1f\x7f]")
+
+BLOCKS = frozenset(
+    "address article blockquote br center dd div dl dt footer form h1 h2 h3 h4 h5 h6 header hr li main ol option p pre"
+    " section table tbody td tfoot th thead title tr ul".split()
+)
+UNSEEN = frozenset(("script", "style", "noscript", "template", "object"))
+TAG = re.compile(
+    r"<!--(?:(?!<!--).)*?-->|<(/?)([A-Za-z][A-Za-z0-9]{0,15})\b([^<>]*)>|<[!?/][^<>]*>",
+    re.DOTALL,
+)
+HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|\bhidden\b", re.IGNORECASE)
+LINK = re.compile(r"""(?:href|src)\s*=\s*["']?\s*(https?://[^\s"'<>/?#]{1,100})""", re.IGNORECASE)
+ALT = re.compile(r"""\balt\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
+
+ENTITY = re.compile(r"&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,31}));?")
+ENTITIES = {
+    "amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " ", "copy": "\xa9", "reg": "\xae", "pound": "\xa3",
+    "euro": "\u20ac", "hellip": "\u2026", "mdash": "\u2014", "ndash": "\u2013", "lsquo": "\u2018", "rsquo": "\u2019",
+    "ldquo": "\u201c", "rdquo": "\u201d", "bull": "\u2022", "middot": "\xb7", "trade": "\u2122", "cent": "\xa2", "yen": "\xa5",
+}  # fmt: skip
+
+CONTROLS = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
+ZERO_WIDTH = "\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2064\u2800\u3164\ufeff\ufe00-\ufe0f\uffa0\U000e0000-\U000e01ef"
+BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"
+UNSEEN_CHARACTER = re.compile(f"[{CONTROLS}{ZERO_WIDTH}{BIDI}]+|[\ud800-\udfff]")
+# scripts that write with joiners (Arabic and the Indic ones) use them honestly
+JOINING = re.compile("[\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff\u1800-\u18af\ufb50-\ufdff\ufe70-\ufefc]")
+OVERRIDE = re.compile("[\u202d\u202e]")
+
+NOT_ASCII = re.compile("[^\x00-\x7f]+")
+# letters and digits in disguise; full-width punctuation alone is honest in Chinese and Japanese
+DECORATED = re.compile(
+    "[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u2460-\u24ff\u2776-\u2793\U0001d400-\U0001d7ff\U0001f100-\U0001f189\u2100-\u214f]"
+)
+HONEST = frozenset("\u2116\u2122\u2120\u2103\u2109\u2126\u212a\u212b\u2139")  # No, TM, SM, degrees, ohm, kelvin, angstrom, info
+
+LATIN_FOR = dict(
+    zip(
+        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u051d\u0475\u043a\u0442\u043c\u043d\u0432"
+        "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405\u04ae\u04ab\u0433\u0437\u0431"
+        "\u03b1\u03bf\u03c1\u03c5\u03bd\u03b9\u03ba\u03c7\u03b5\u03c4\u03b7\u03c9\u03bc\u03b2\u03b3"
+        "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03f2\u03f3"
+        "\u0251\u0261\u0269\u1d00\u0299\u1d04\u1d05\u1d07\u0262\u029c\u026a\u1d0a\u1d0b\u029f\u1d0d\u0274\u1d0f\u1d18\u0280\ua731"
+        "\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22\u0570\u0578\u057d\u0585\u0581\u04cf\u0454",
+        "aeopcyxijshdqwvktmhb"
+        "ABEKMHOPCTYXIJSYcr3b"
+        "aopuvikxetnwuby"
+        "ABEZHIKMNOPTYXcj"
+        "agiabcdeghijklmnoprs"
+        "tuvwyzhnuogle",
+        strict=True,
+    )
+)
+CYRILLIC_FOR = dict(
+    zip(
+        "aeopcyxkmtuABEKMHOPCTYX",
+        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u043a\u043c\u0442\u0438"
+        "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425",
+        strict=True,
+    )
+)
+FOREIGN = "\u0251\u0261\u0269\u0262\u0274\u026a\u0280\u028f\u0299\u029c\u029f\u0370-\u03ff\u0400-\u052f\u0561-\u0587\u1d00-\u1d22\ua731"
+MIXED = re.compile(f"(?<!\\w)\\w*?(?:[A-Za-z]\\d*[{FOREIGN}]|[{FOREIGN}]\\d*[A-Za-z])\\w*|[\u0262\u0274\u026a\u0280\u028f\u0299\u029c\u029f\u1d00-\u1d22\ua731]{{3,}}")
+CYRILLIC = re.compile("[\u0400-\u052f]")
+
+LETTER = "A-Za-z\xc0-\u024f\u0370-\u052f"
+SPACED = re.compile(f"(?<![\\w'])[{LETTER}]([ .\\-*_~|])[{LETTER}](?:\\1[{LETTER}]){{2,}}(?![\\w'])")
+
+
+def repair(text: str, trace: list[list[Edit]] | None = None) -> tuple[str, tuple[str, ...]]:
+    """Give the text as a reader sees it, cut to what is scored, and the kinds of repair in the order of REPAIRS.
+
+    With a `trace` list the edits of each step are appended to it, for `Offsets`.
+    """
+    if trace is None and len(text) <= HEAD + TAIL and text.isascii() and not SUSPECT.search(text) and not SPACED.search(text):
+        return text, ()
+    kinds: set[str] = set()
+    for step in STEPS:
+        edits = step(text, kinds)
+        if edits:
+            text = apply(text, edits)
+            if trace is not None:
+                trace.append(edits)
+    return text, tuple(kind for kind in REPAIRS if kind in kinds)
+
+
+def apply(text: str, edits: list[Edit]) -> str:
+    """Put the replacements in."""
+    parts = []
+    last = 0
+    for start, end, replacement in edits:
+        parts.append(text[last:start])
+        parts.append(replacement)
+        last = end
+    parts.append(text[last:])
+    return "".join(parts)
+
+
+def cut(text: str, times: int) -> list[Edit]:
+    """Leave out the middle of what is longer than `times` the scored length."""
+    head, tail = HEAD * times, TAIL * times
+    return [(head, len(text) - tail, "\n")] if len(text) > head + tail else []
+
+
+def cut_source(text: str, kinds: set[str]) -> list[Edit]:
+    """Bound the work, comments and styles not counted: long ones must not push the message out of the window."""
+    if len(text) <= (HEAD + TAIL) * WINDOW:
+        return []
+    edits: list[Edit] = []
+    head, tail = HEAD * WINDOW, len(text) - TAIL * WINDOW
+    seen = at = 0
+    for start, end in unseen_blocks(text, tail):
+        if seen + start - at >= head:
+            break
+        seen += start - at
+        at = end
+        edits.append((start, end, " "))
+        kinds.add("html")
+    stop = at + head - seen
+    if stop < tail:
+        edits.append((stop, tail, "\n"))
+    return edits
+
+
+def unseen_blocks(text: str, limit: int) -> Iterator[tuple[int, int]]:
+    """Find comments, styles and scripts that start and end before `limit`, in one pass of plain searches."""
+    marks = (("<!--", "-->"), ("<style", "</style>"), ("<STYLE", "</STYLE>"), ("<script", "</script>"))
+    ahead = [text.find(opening, 0, limit) for opening, _ in marks]
+    at = 0
+    while True:
+        ahead = [text.find(mark[0], at, limit) if 0 <= place < at else place for mark, place in zip(marks, ahead, strict=True)]
+        open_places = [place for place in ahead if place >= 0]
+        if not open_places:
+            return
+        start = min(open_places)
+        which = ahead.index(start)
+        closing = marks[which][1]
+        end = text.find(closing, start, limit)
+        if end < 0:
+            ahead[which] = -1  # never closed: none that starts later is closed either
+            continue
+        at = end + len(closing)
+        yield start, at
+
+
+def strip_html(text: str, kinds: set[str]) -> list[Edit]:
+    """Turn markup into what it shows: blocks part words, inline tags join them, link hosts and alt texts stay."""
+    edits: list[Edit] = []
+    if "<" not in text:
+        return edits
+    hidden = ""  # the tag whose content a reader does not see
+    hidden_start = 0
+    for tag in TAG.finditer(text):
+        name = (tag[2] or "").lower()
+        if hidden:
+            if tag[1] and name == hidden:
+                edits = [edit for edit in edits if edit[0] < hidden_start]
+                edits.append((hidden_start, tag.end(), " "))
+                hidden = ""
+                continue
+        elif name and not tag[1] and (name in UNSEEN or ("style" in tag[3] or "hidden" in tag[3]) and HIDING.search(tag[3])):
+            hidden, hidden_start = name, tag.start()
+            if name not in UNSEEN:
+                kinds.add("hidden")
+        if not name and tag[0].startswith("<!--") and tag[0].strip("<!->").strip():
+            kinds.add("hidden" if splits_word(text, tag.start(), tag.end()) else "html")
+        edits.append((tag.start(), tag.end(), shown(name, tag[1], tag[3])))
+    if edits:
+        kinds.add("html")
+    return edits
+
+
+def splits_word(text: str, start: int, end: int) -> bool:
+    """Say whether the span stands inside a word."""
+    return text[start - 1 : start].isalnum() and text[end : end + 1].isalnum()
+
+
+def shown(name: str, closing: str | None, attributes: str | None) -> str:
+    """What a reader sees of one tag."""
+    if name in BLOCKS:
+        return "\n"
+    if closing or not attributes or name not in ("a", "img", "area", "iframe", "form"):
+        return ""
+    words = [found[1] for found in [LINK.search(attributes)] if found and name != "img"]
+    alt = ALT.search(attributes) if name == "img" else None
+    if alt:
+        words.append(alt[1] or alt[2] or alt[3] or "")
+    return f" {' '.join(words)} " if words else ""
+
+
+def replace_entities(text: str, kinds: set[str]) -> list[Edit]:
+    """Decode HTML entities once, as a browser does."""
+    edits: list[Edit] = []
+    if "&" not in text:
+        return edits
+    for found in ENTITY.finditer(text):
+        decoded = entity(found)
+        if decoded:
+            edits.append((found.start(), found.end(), decoded))
+            # a number for a plain letter is a disguise; "&amp;" is how web pages write
+            if decoded.isalnum() and decoded.isascii():
+                kinds.add("entities")
+    return edits
+
+
+def entity(found: re.Match[str]) -> str:
+    """Decode one entity; an unknown one gives the empty string and stays as it is."""
+    name = found[3]
+    if name is None:
+        code = int(found[1]) if found[1] else int(found[2], 16)
+        return chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
+    if name in ENTITIES:
+        return ENTITIES[name]
+    from html.entities import html5  # 2,231 names: loaded only for a rare one
+
+    return html5.get(name + ";", "")
+
+
+def cut_repaired(text: str, kinds: set[str]) -> list[Edit]:
+    """Bound the work of the steps that look at single characters."""
+    return cut(text, 2)
+
+
+def drop_unseen(text: str, kinds: set[str]) -> list[Edit]:
+    """Drop zero-width, bidi, variation and control characters; only those that hide something are reported."""
+    edits: list[Edit] = []
+    for found in UNSEEN_CHARACTER.finditer(text):
+        start, end = found.span()
+        if "\ud800" <= found[0] <= "\udfff":
+            edits.append((start, end, "\ufffd"))
+            continue
+        edits.append((start, end, ""))
+        before, after = text[start - 1 : start], text[end : end + 1]
+        if OVERRIDE.search(found[0]):
+            kinds.add("bidi")
+        elif before.isalpha() and after.isalpha() and not JOINING.match(before):
+            kinds.add("zero-width")
+    return edits
+
+
+def make_compatible(text: str, kinds: set[str]) -> list[Edit]:
+    """Apply NFKC where it changes something, cluster by cluster, so that offsets stay exact."""
+    from unicodedata import combining, normalize
+
+    edits: list[Edit] = []
+    for run in NOT_ASCII.finditer(text):
+        start = max(run.start() - 1, 0)  # a combining mark may belong to the ASCII letter before
+        span = text[start : run.end()]
+        if normalize("NFKC", span) == span:
+            continue
+        at = 0
+        while at < len(span):
+            end = at + 1
+            while end < len(span) and end - at < 16 and combining(span[end]):
+                end += 1
+            cluster = span[at:end]
+            plain = normalize("NFKC", cluster)
+            if plain != cluster:
+                edits.append((start + at, start + end, plain))
+                if DECORATED.match(cluster) and cluster not in HONEST:
+                    kinds.add("full-width")
+            at = end
+    return edits
+
+
+def fold_look_alikes(text: str, kinds: set[str]) -> list[Edit]:
+    """Bring words that mix alphabets back to one: Latin, or Cyrillic where letters that only Cyrillic has are more."""
+    edits: list[Edit] = []
+    for found in MIXED.finditer(text):
+        word = found[0]
+        only_cyrillic = sum(1 for letter in word if letter not in LATIN_FOR and CYRILLIC.match(letter))
+        only_latin = sum(1 for letter in word if letter.isascii() and letter.isalpha() and letter not in CYRILLIC_FOR)
+        table = CYRILLIC_FOR if only_cyrillic > only_latin else LATIN_FOR
+        changed = False
+        for place, letter in enumerate(word, found.start()):
+            if letter in table:
+                edits.append((place, place + 1, table[letter]))
+                changed = True
+        if changed:
+            kinds.add("look-alikes")
+    return edits
+
+
+def join_spaced(text: str, kinds: set[str]) -> list[Edit]:
+    """Join four or more single letters with the same sign between them."""
+    edits: list[Edit] = []
+    for found in SPACED.finditer(text):
+        kinds.add("spaced-out")
+        edits.append((found.start(), found.end(), found[0][::2]))
+    return edits
+
+
+def cut_scored(text: str, kinds: set[str]) -> list[Edit]:
+    """Cut to what is scored."""
+    return cut(text, 1)
+
+
+def only_beyond_ascii(step: Step) -> Step:
+    """Skip a step that plain ASCII cannot need."""
+
+    def guarded(text: str, kinds: set[str]) -> list[Edit]:
+        return [] if text.isascii() else step(text, kinds)
+
+    return guarded
+
+
+STEPS: tuple[Step, ...] = (
+    cut_source,
+    strip_html,
+    replace_entities,
+    cut_repaired,
+    drop_unseen,
+    only_beyond_ascii(make_compatible),
+    only_beyond_ascii(fold_look_alikes),
+    join_spaced,
+    cut_scored,
+)
+
+
+class Offsets:
+    """Leads spans of the repaired text back to the text as given."""
+
+    def __init__(self, length: int, trace: list[list[Edit]]) -> None:
+        """Follow every character of a text of `length` through the edits."""
+        starts = list(range(length))
+        ends = list(range(1, length + 1))
+        for edits in trace:
+            starts, ends = follow(starts, ends, edits)
+        self.starts = starts
+        self.ends = ends
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Give the span of the text as given that became [start, end) of the repaired text."""
+        return min(self.starts[start:end]), max(self.ends[start:end])
+
+
+def follow(starts: list[int], ends: list[int], edits: list[Edit]) -> tuple[list[int], list[int]]:
+    """Carry the source span of each character through one step."""
+    new_starts: list[int] = []
+    new_ends: list[int] = []
+    last = 0
+    for start, end, replacement in edits:
+        new_starts += starts[last:start]
+        new_ends += ends[last:start]
+        exact = len(replacement) * 2 - 1 == end - start  # spaced-out letters keep their own places
+        for place in range(len(replacement)):
+            source = start + 2 * place if exact and len(replacement) > 1 else start
+            new_starts.append(starts[source] if source < len(starts) else len(starts))
+            stop = source + 1 if exact and len(replacement) > 1 else end
+            new_ends.append(ends[stop - 1] if stop > start else starts[start])
+        last = end
+    return new_starts + starts[last:], new_ends + ends[last:]
