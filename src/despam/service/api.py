@@ -38,7 +38,7 @@ OTHER = "other"  # the route of a path that is none
 READ = "GET, HEAD, OPTIONS"
 WRITE = "POST, OPTIONS"
 # the headers that the brain reads; doors need not hand over others
-WANTED = ("content-type", "content-encoding", "x-api-key", "origin", "if-none-match", "x-request-id")
+WANTED = ("accept-encoding", "content-type", "content-encoding", "x-api-key", "origin", "if-none-match", "x-request-id")
 ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:=+/")
 ID_LENGTH = 128
 
@@ -210,7 +210,8 @@ class Api:
     def make_head(self, kind: str, origin: str) -> Headers:
         """Make the headers that every answer of a kind carries."""
         cors = (("Access-Control-Allow-Origin", origin), EXPOSED)
-        vary = () if origin == "*" else (("Vary", "Origin"),)
+        varies = (["Accept-Encoding"] if kind == "page" else []) + (["Origin"] if origin != "*" else [])
+        vary = (("Vary", ", ".join(varies)),) if varies else ()
         if kind == "preflight":
             own: Headers = PREFLIGHT
         elif kind == "page":
@@ -335,8 +336,12 @@ class Api:
         """GET / and the files that the page is made of."""
         from despam.service import pages
 
-        body, content_type, tag = pages.FILES[request.path]
-        response = self.cached(request, "page", tag, body, (("Content-Type", content_type),))
+        packed = takes_gzip(request.headers.get("accept-encoding", ""))
+        body, content_type, tag = (pages.PACKED if packed else pages.FILES)[request.path]
+        extra: Headers = (("Content-Type", content_type),)
+        if packed:
+            extra += (("Content-Encoding", "gzip"),)
+        response = self.cached(request, "page", tag, body, extra)
         response.route = "/" if request.path in ("/", "/index.html") else "page file"
         return response
 
@@ -371,6 +376,15 @@ def read_explain(query: str) -> bool:
 def matches(known: str, tag: str) -> bool:
     """Compare If-None-Match with a tag, weakly as RFC 9110 13.1.2 wants it."""
     return known.strip() == "*" or any(one.strip().removeprefix("W/") == tag for one in known.split(","))
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Say whether Accept-Encoding names gzip and does not weigh it with nothing."""
+    for one in accepted.lower().split(","):
+        name, _, weight = one.partition(";")
+        if name.strip() == "gzip":
+            return weight.replace(" ", "").removeprefix("q=").strip("0.") != "" or not weight
+    return False
 
 
 def name_failure(error: BaseException) -> str:

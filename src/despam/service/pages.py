@@ -4,11 +4,14 @@ Knows the folder `page/` beside this file and the page's security policy. Refuse
 path from a request against `FILES` and never against the disk, so no path, however crafted, reaches another file.
 
 `FILES` is read on first use (a Lambda function that nobody visits never pays for it) and holds for each path
-`(bytes, content type, ETag)`. "/" and "/index.html" are the same page. Everything in the folder is flat and named
-relatively, so that the page works below a stage prefix such as `/prod/`, and from another host.
+`(bytes, content type, ETag)`; `PACKED` holds the same in gzip. "/" and "/index.html" are the same page. Everything in
+the folder is flat and named relatively, so that the page works below a stage prefix such as `/prod/`, and elsewhere.
 
 Invariant: the policy allows no inline script, no inline style, no frame and no host but the one that answers.
 """
+
+# pathlib costs milliseconds on the serving path
+# ruff: noqa: PTH100, PTH118, PTH120, PTH122, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -19,8 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     File = tuple[bytes, str, str]
     FILES: dict[str, File]
+    PACKED: dict[str, File]
 
-FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")  # noqa: PTH118, PTH120, PTH100  pathlib costs
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -47,19 +51,34 @@ def read_files(folder: str = FOLDER) -> dict[str, File]:
     """Read the page's folder into memory."""
     files: dict[str, File] = {}
     for name in sorted(os.listdir(folder)):
-        content_type = TYPES.get(os.path.splitext(name)[1])  # noqa: PTH122
+        content_type = TYPES.get(os.path.splitext(name)[1])
         if content_type is None:
             continue
-        with open(os.path.join(folder, name), "rb") as source:  # noqa: PTH118, PTH123
+        with open(os.path.join(folder, name), "rb") as source:
             content = source.read()
         files["/" + name] = (content, content_type, f'"{hashlib.sha256(content).hexdigest()[:16]}"')
     files["/"] = files["/index.html"]
     return files
 
 
+def pack_files(files: dict[str, File]) -> dict[str, File]:
+    """Compress each file once; another representation has another ETag."""
+    import zlib
+
+    packed: dict[str, File] = {}
+    for path, (content, content_type, tag) in files.items():
+        gzip = zlib.compressobj(9, wbits=31)  # 31: a gzip frame, without a date, so the same bytes everywhere
+        packed[path] = (gzip.compress(content) + gzip.flush(), content_type, f'{tag[:-1]}-gz"')
+    return packed
+
+
 def __getattr__(name: str) -> dict[str, File]:
-    """Read `FILES` when it is first asked for."""
-    if name != "FILES":
+    """Read `FILES`, or make `PACKED`, when first asked for."""
+    if name == "FILES":
+        files = read_files()
+    elif name == "PACKED":
+        files = pack_files(globals().get("FILES") or read_files())
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    files = globals()["FILES"] = read_files()
+    globals()[name] = files
     return files

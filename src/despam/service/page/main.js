@@ -49,6 +49,7 @@ async function analyze() {
     // offsets fit the text the server read; a lone surrogate comes back as U+FFFD, one for one
     showVerdict(answer, typeof answer.input_text === "string" ? answer.input_text : text);
     busy(false);
+    byId("announce").scrollIntoView({ block: "nearest" });
     await Promise.all([askWhatIf(answer, text, signal), drawZone(answer, signal)]);
   } catch (error) {
     if (signal.aborted) return;
@@ -62,7 +63,7 @@ async function analyze() {
 /** Ask what the verdict would be without its strongest clue; the page does without an answer. */
 async function askWhatIf(answer, text, signal) {
   const clue = strongestClue(answer);
-  const rest = clue && without(text, clue);
+  const rest = clue && without(text, clue.spans);
   if (!rest?.trim()) return;
   try {
     showWhatIf(answer, clue, await classify(rest, signal));

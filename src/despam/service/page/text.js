@@ -58,23 +58,32 @@ export function strength(weight, heaviest) {
   return share < 0.08 ? 0 : Math.min(4, 1 + Math.floor(share * 4));
 }
 
-/** Take one clue's span out of the text, for the question what it decided. */
-export function without(text, clue) {
-  const [start, end] = unitOffsets(text, [clue.start, clue.end]);
-  const seam = text[start - 1] === " " && text[end] === " " ? 1 : 0;
-  return text.slice(0, start) + text.slice(end + seam);
+/** Take every span of a clue out of the text, for the question what it decided. */
+export function without(text, spans) {
+  const units = unitOffsets(text, spans.flat());
+  let rest = "";
+  let from = 0;
+  for (let index = 0; index < units.length; index += 2) {
+    const [start, end] = units.slice(index, index + 2);
+    if (start < from) continue; // overlaps the one before
+    rest += text.slice(from, start);
+    from = text[start - 1] === " " && text[end] === " " ? end + 1 : end;
+  }
+  return rest + text.slice(from);
 }
 
-/** Add up clues that say the same, heaviest first. */
+/** Add up clues that say the same in any case of letters, heaviest first; `spans` in the order of the text. */
 export function merge(clues) {
   const merged = new Map();
   for (const clue of clues) {
     const whole = !isPlaced(clue);
-    const name = `${whole}${clue.text}`;
-    const entry = merged.get(name) ?? { text: clue.text, whole, times: 0, contribution: 0 };
+    const name = `${whole}${clue.text.toLowerCase()}`;
+    if (!merged.has(name)) merged.set(name, { text: clue.text, whole, spans: [], times: 0, contribution: 0 });
+    const entry = merged.get(name);
     entry.times += 1;
     entry.contribution += clue.contribution;
-    merged.set(name, entry);
+    if (!whole) entry.spans.push([clue.start, clue.end]);
   }
+  for (const entry of merged.values()) entry.spans.sort((a, b) => a[0] - b[0]);
   return [...merged.values()].sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution));
 }

@@ -5,10 +5,8 @@
 
 import { byId, el, icon, many, percent, shorten, signed } from "./dom.js";
 import { cluesList, markedText } from "./clues.js";
-import { isPlaced } from "./text.js";
+import { merge } from "./text.js";
 import { repairInWords } from "./words.js";
-
-const NAMES = { SPAM: "spam", HAM: "not spam" };
 
 /** Show the answer on a text. */
 export function showVerdict(answer, text) {
@@ -36,10 +34,9 @@ export function hideVerdict() {
 }
 
 function summary(answer) {
-  const sure = `${percent(answer.spam_probability)} likely to be spam`;
-  if (!answer.unsure) return [`${sure}.`];
-  const reason = answer.unsure_reason ? ` ${sentence(answer.unsure_reason)}` : " A person should have a look.";
-  return [`${sure}, `, el("strong", { class: "unsure" }, "unsure"), `.${reason}`];
+  const sure = `${percent(answer.spam_probability)} likely to be spam.`;
+  if (!answer.unsure) return [sure];
+  return [el("strong", { class: "badge" }, "unsure"), ` ${sure} ${sentence(answer.unsure_reason || "a person should have a look")}`];
 }
 
 const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1).replace(/\.?$/, ".")}`;
@@ -65,7 +62,7 @@ export function showZone(low, high) {
   if (!figure || !(high > low) || figure.querySelector(".zone")) return;
   place(figure, "--low", low);
   place(figure, "--width", high - low);
-  byId("bar").prepend(el("span", { class: "zone" }));
+  byId("bar").append(el("span", { class: "zone" }));
   figure.append(el("p", { class: "quiet zoneName" }, el("span", { class: "swatch", "aria-hidden": "true" }),
     `unsure between ${percent(low)} and ${percent(high)}`));
 }
@@ -95,21 +92,19 @@ function exactSum(answer, clues) {
   return `${many(clues.length, "clue")} ${signed(sum)}, starting point ${signed(bias)}: score ${signed(answer.score)}.`;
 }
 
-/** Find the clue that speaks most for the verdict, if it is a part of the text. */
+/** Find the clue that speaks most for the verdict, if it is a part of the text: all its places together. */
 export function strongestClue(answer) {
   const side = answer.classification === "SPAM" ? 1 : -1;
-  const placed = (answer.clues ?? []).filter((clue) => isPlaced(clue) && clue.contribution * side > 0 && clue.text.trim());
-  return placed.reduce((best, clue) => (!best || clue.contribution * side > best.contribution * side ? clue : best), null);
+  return merge(answer.clues ?? []).find((clue) => !clue.whole && clue.contribution * side > 0 && clue.text.trim());
 }
 
 /** Say what the verdict would be without the strongest clue. */
 export function showWhatIf(answer, clue, other) {
-  const quoted = el("bdi", { class: "quoted" }, `“${shorten(clue.text, 40)}”`);
-  const now = percent(other.spam_probability);
-  const words = other.classification === answer.classification
-    ? ["Even without its strongest clue, ", quoted, `, it would be ${NAMES[answer.classification]} (${now}).`]
-    : answer.classification === "SPAM"
-      ? ["Without ", quoted, ` it would have passed (${now}).`]
-      : ["Without ", quoted, ` it would have been taken for spam (${now}).`];
-  byId("whatIf")?.replaceChildren(...words);
+  const quoted = el("bdi", {}, `“${shorten(clue.text, 40)}”`);
+  const now = `(${percent(other.spam_probability)})`;
+  const spam = answer.classification === "SPAM";
+  const same = other.classification === answer.classification;
+  byId("whatIf")?.replaceChildren(...same
+    ? ["Even without its strongest clue, ", quoted, `, it would ${spam ? "be spam" : "pass"} ${now}.`]
+    : ["Without ", quoted, ` it would have ${spam ? "passed" : "been taken for spam"} ${now}.`]);
 }
