@@ -55,6 +55,14 @@ def test_a_command_says_what_it_does_and_shows_an_example(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
+def test_the_help_shows_the_example_line_by_line(name: str) -> None:
+    """Lines to copy are not wrapped into a paragraph."""
+    command = commands()[name]
+    shown = [line.strip() for line in command.get_help(click.Context(command, terminal_width=100)).splitlines()]
+    assert [line for line in example_of(command).splitlines() if line.strip() and line.strip() not in shown] == []
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_option_says_what_it_is_for(name: str) -> None:
     """No option without a help text."""
     silent = [p.name for p in commands()[name].params if isinstance(p, click.Option) and not p.hidden and not p.help]
@@ -72,6 +80,7 @@ def workshop(
     texts, labels = small_rows
     data = tmp_path / "data"
     data.mkdir()
+    (tmp_path / "docs").symlink_to(data_folder.parent / "docs")
     rows = [
         json.dumps({"id": str(n), "text": t, "label": s}) for n, (t, s) in enumerate(zip(texts, labels, strict=True))
     ]

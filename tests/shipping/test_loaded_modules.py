@@ -35,10 +35,10 @@ import json
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 LAMBDA = """
-from despam.service import awslambda
+from despam.service import aws_lambda
 event = {"httpMethod": "POST", "path": "/prod/classify", "headers": {"content-type": "application/json"},
          "requestContext": {"stage": "prod"}, "body": '{"text": "WIN a free iPhone now"}', "isBase64Encoded": False}
-answer = awslambda.handler(event, None)
+answer = aws_lambda.handler(event, None)
 assert answer["statusCode"] == 200, answer
 """
 SCENES = {
