@@ -58,7 +58,7 @@ NO_CHARSETS = frozenset(
 def read(source: bytes | bytearray | memoryview | str) -> str:
     """Read a mail's source: the decoded subject, a line end, the text."""
     if isinstance(source, str):
-        source = source[:SOURCE_LIMIT].encode("utf-8", "surrogatepass")
+        source = to_bytes(source[:SOURCE_LIMIT])
     elif not isinstance(source, (bytes, bytearray, memoryview)):
         raise TypeError(f"a mail's source is bytes or str, not {type(source).__name__}")
     data = (
@@ -74,6 +74,14 @@ def read(source: bytes | bytearray | memoryview | str) -> str:
     subject = decode_header(head.get(b"subject", b""))
     text = drop_head("\n".join(texts(data, head, body)))
     return f"{subject}\n{text}" if subject and text else subject or text
+
+
+def to_bytes(source: str) -> bytes:
+    """Give back the bytes of a source that somebody decoded."""
+    try:
+        return source.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return source.encode("utf-8", "surrogatepass")
 
 
 def drop_head(text: str) -> str:
@@ -206,7 +214,7 @@ def close_part(data: bytes, part: Part | None, end: int, leaves: list[tuple[int,
         return
     start, group, kind, head = part
     raw = decode_transfer(data[start:end], head.get(b"content-transfer-encoding", b"").split(b";")[0].strip().lower())
-    text = decode_text(raw, parameter(head, b"charset")).strip("\n")
+    text = decode_text(raw, parameter(head, b"charset")).replace("\r\n", "\n").strip("\n")
     if text:
         attached = head.get(b"content-disposition", b"").lower().startswith(b"attachment")
         leaves.append((0 if attached else group, kind, text))

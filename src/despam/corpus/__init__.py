@@ -4,8 +4,8 @@
     rows = corpus.read(["data/sms_spam_collection.jsonl.gz"])          # streams
     kept = corpus.distinct(rows)                                       # repeats once, conflicts out, in a fixed order
 
-Knows formats, columns, labels and repeats; knows nothing of models. Standard library alone, but for pyarrow when a Parquet
-file is given.
+Knows formats, columns, labels and repeats; knows nothing of models. Standard library alone, but for pyarrow when a
+Parquet file is given.
 """
 
 from despam.corpus.places import corpora_folder, data_folder, find_corpus, repository

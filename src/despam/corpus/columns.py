@@ -1,7 +1,8 @@
 """Which column is the text, which is the label, and which label means spam.
 
-Knows the usual names and nothing of file formats. Names are compared without case, blanks and byte order mark. A look-up
-that fails says what there is. A label that is no known word is never guessed at: it is named, with the line it stands in.
+Knows the usual names and nothing of file formats. Names are compared without case, blanks and byte order mark. A
+look-up that fails says what there is. A label that is no known word is never guessed at: it is named, with the line
+it stands in.
 """
 
 from __future__ import annotations
@@ -10,12 +11,50 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 # the usual names, most telling first: when a file has several, the first of these wins
-TEXT_NAMES = ("text", "message", "body", "content", "sms", "v2", "msg", "comment", "email", "mail", "message_text", "email_text")
-LABEL_NAMES = ("label", "category", "class", "v1", "spam", "is_spam", "isspam", "spam/ham", "target", "labels", "label_num")
+TEXT_NAMES = (
+    "text",
+    "message",
+    "body",
+    "content",
+    "sms",
+    "v2",
+    "msg",
+    "comment",
+    "email",
+    "mail",
+    "message_text",
+    "email_text",
+)
+LABEL_NAMES = (
+    "label",
+    "category",
+    "class",
+    "v1",
+    "spam",
+    "is_spam",
+    "isspam",
+    "spam/ham",
+    "target",
+    "labels",
+    "label_num",
+)
 
 SPAM_WORDS = frozenset({"spam", "1", "1.0", "true", "yes"})
 HAM_WORDS = frozenset(
-    {"ham", "0", "0.0", "false", "no", "not spam", "not_spam", "notspam", "non-spam", "nonspam", "no spam", "legitimate"}
+    {
+        "ham",
+        "0",
+        "0.0",
+        "false",
+        "no",
+        "not spam",
+        "not_spam",
+        "notspam",
+        "non-spam",
+        "nonspam",
+        "no spam",
+        "legitimate",
+    }
 )
 NUMBERS = frozenset({"1", "0", "1.0", "0.0"})
 

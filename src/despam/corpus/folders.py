@@ -1,7 +1,8 @@
 """A folder with `spam/` and `ham/`: a message a file.
 
-Files are read in the order of their paths, folders within folders too; hidden files are left alone and links to folders not
-followed. A file is a mail when its name says so (.eml) or when it begins with mail headers; an .mbox holds many; else text.
+Files are read in the order of their paths, folders within folders too; hidden files are left alone and links to
+folders not followed. A file is a mail when its name says so (.eml) or when it begins with mail headers; an .mbox
+holds many; else text.
 
 Invariant: the same folder gives the same rows in the same order on every machine.
 """
@@ -21,7 +22,9 @@ from despam.errors import DataError
 
 BLOCK_FILES = 200
 HEADERS = re.compile(rb"(?:From [^\n]{1,200}\n)?(?:[A-Za-z][A-Za-z0-9-]{1,60}:[^\n]*\r?\n(?:[ \t][^\n]*\n)*){2,}")
-MAIL_HEADERS = re.compile(rb"^(?:Received|From|To|Subject|Message-Id|Return-Path|MIME-Version|Delivered-To|Date):", re.I | re.M)
+MAIL_HEADERS = re.compile(
+    rb"^(?:Received|From|To|Subject|Message-Id|Return-Path|MIME-Version|Delivered-To|Date):", re.I | re.M
+)
 
 
 class FolderBlock(NamedTuple):

@@ -1,7 +1,7 @@
 """JSON Lines: one object a line.
 
-The splitter cuts the file into blocks of whole lines without looking inside; a block parses itself, in any process. So one
-process can read while others parse, and memory is a few blocks whatever the file's size.
+The splitter cuts the file into blocks of whole lines without looking inside; a block parses itself, in any process.
+So one process can read while others parse, and memory is a few blocks whatever the file's size.
 
 Invariant: one row a line that is not blank, in order; a line that is no JSON object is a row with an error.
 """
@@ -18,7 +18,15 @@ from despam.corpus.opening import LINE_LIMIT_BYTES, Source, decode, stem
 from despam.corpus.row import Plan, Row
 from despam.errors import DataError
 
-KINDS = {str: "a string", int: "a number", float: "a number", bool: "true or false", list: "a list", dict: "an object", type(None): "null"}
+KINDS = {
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
 
 
 class JsonBlock(NamedTuple):
@@ -50,7 +58,11 @@ def split(source: Source) -> Iterator[JsonBlock]:
             rest.append(piece)
             held += len(piece)
             if held > LINE_LIMIT_BYTES:
-                raise DataError(f"a line longer than {LINE_LIMIT_BYTES >> 20} MiB; JSON Lines has one object a line", source.name, line)
+                raise DataError(
+                    f"a line longer than {LINE_LIMIT_BYTES >> 20} MiB; JSON Lines has one object a line",
+                    source.name,
+                    line,
+                )
             continue
         data = b"".join((*rest, piece[:end]))
         yield JsonBlock(name, line, data, source.position())

@@ -1,7 +1,8 @@
 """Rows out of mail sources: an mbox, one .eml, or a cell that holds a whole message.
 
-Splitting an mbox is done here, on lines that begin with "From " after an empty one; reading a message is `core.mail`'s work.
-A mail carries no label: that comes from the name of the file or folder (spam, ham), or there is none.
+Splitting an mbox is done here, on lines that begin with "From " after an empty one; reading a message is
+`core.mail`'s work. A mail carries no label: that comes from the name of the file or folder (spam, ham), or there is
+none.
 
 Invariant: of one message at most MESSAGE_BYTES are held, however long it is.
 """

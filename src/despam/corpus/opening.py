@@ -1,9 +1,10 @@
 """A file's bytes, once it is sure that they are text.
 
-Knows gzip, byte order marks and what a file looks like that is no data at all: missing, empty, binary, a Git LFS pointer.
-Each of these is one sentence. Knows nothing of rows. Reads in pieces: nothing here ever holds a whole file.
+Knows gzip, byte order marks and what a file looks like that is no data at all: missing, empty, binary, a Git LFS
+pointer. Each of these is one sentence. Knows nothing of rows. Reads in pieces: nothing here ever holds a whole file.
 
-Invariant: what comes out is UTF-8, or a single-byte charset that `decode` turns into text; UTF-16 is recoded on the way.
+Invariant: what comes out is UTF-8, or a single-byte charset that `decode` turns into text; UTF-16 is recoded on the
+way.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import io
 import os
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from despam.errors import DataError
 
@@ -48,13 +49,18 @@ class Source:
             raise DataError("no such file; check the path", self.name) from None
         except OSError as error:
             raise DataError(f"cannot be opened ({error.strerror}); check its permissions", self.name) from None
-        head = self.file.read(2)
-        self.file.seek(0)
-        self.packed = head == b"\x1f\x8b"
-        self.stream: IO[bytes] = gzip.GzipFile(fileobj=self.file) if self.packed else self.file
         self.recode: codecs.IncrementalDecoder | None = None
-        self.ahead = b""
-        self.ahead = self.first_piece()
+        try:
+            self.packed = self.file.read(2) == b"\x1f\x8b"
+            self.file.seek(0)
+            if self.packed:
+                self.stream: IO[bytes] = cast("IO[bytes]", gzip.GzipFile(fileobj=self.file))
+            else:
+                self.stream = self.file
+            self.ahead = self.first_piece()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Source:
         return self
@@ -64,7 +70,6 @@ class Source:
 
     def close(self) -> None:
         """Close what was opened."""
-        self.stream.close()
         self.file.close()
 
     def position(self) -> int:
@@ -78,14 +83,12 @@ class Source:
         """Read the first piece, refuse what is no text, take the byte order mark off."""
         piece = self.unpack(PIECE_BYTES)
         if not piece:
-            self.close()
             raise DataError("is empty; give a file with messages", self.name)
         if piece.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             self.recode = codecs.getincrementaldecoder("utf-16")("replace")
             return self.recoded(piece)
         complaint = no_text(piece[:8192])
         if complaint:
-            self.close()
             raise DataError(complaint, self.name)
         return piece.removeprefix(codecs.BOM_UTF8)
 
@@ -140,7 +143,9 @@ class _Lines:
             raise StopIteration
         self.number += 1
         if len(line) >= LINE_LIMIT_BYTES and not line.endswith(b"\n"):
-            raise DataError(f"a line longer than {LINE_LIMIT_BYTES >> 20} MiB; is this one message a line?", self.name, self.number)
+            raise DataError(
+                f"a line longer than {LINE_LIMIT_BYTES >> 20} MiB; is this one message a line?", self.name, self.number
+            )
         return line
 
 
@@ -197,7 +202,9 @@ def from_windows(data: bytes) -> str:
     try:
         return data.decode("cp1252")
     except UnicodeDecodeError:
-        return "".join(chr(byte) if byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else bytes((byte,)).decode("cp1252") for byte in data)
+        return "".join(
+            chr(byte) if byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else bytes((byte,)).decode("cp1252") for byte in data
+        )
 
 
 def stem(path: str | os.PathLike[str]) -> str:

@@ -34,6 +34,8 @@ class ParquetBlock(NamedTuple):
 
 def split(path: Path, plan: Plan, *, labelled: bool) -> Iterator[ParquetBlock]:
     """Read a Parquet file in batches."""
+    if not path.stat().st_size:
+        raise DataError("is empty; give a file with messages", str(path))
     try:
         import pyarrow
         import pyarrow.parquet
@@ -45,8 +47,6 @@ def split(path: Path, plan: Plan, *, labelled: bool) -> Iterator[ParquetBlock]:
             if not file.metadata.num_rows:
                 raise DataError("has no rows; give a file with messages", str(path))
             yield from batches(file, path)
-    except FileNotFoundError:
-        raise DataError("no such file; check the path", str(path)) from None
     except (pyarrow.ArrowException, OSError) as error:
         detail = str(error).splitlines()[0][:120]
         raise DataError(f"no readable Parquet file ({detail}); write it again", str(path)) from None

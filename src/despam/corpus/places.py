@@ -1,7 +1,7 @@
 """Where messages lie on this machine: the repository's `data/`, and a folder of larger corpora.
 
-Both may be absent, in an installed package always: then the answer is None and callers say so. No path of any machine is
-written here; the larger corpora are named by DESPAM_CORPORA or lie in `shared/data` beside the repository.
+Both may be absent, in an installed package always: then the answer is None and callers say so. No path of any machine
+is written here; the larger corpora are named by DESPAM_CORPORA or lie in `shared/data` beside the repository.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Labelled messages out of any DATA: the one door to all formats.
 
-Finds out what a path is (folder, CSV, TSV, JSON Lines, Parquet, mbox, .eml; gzip or not), streams its rows and says what the
-labels mean. Memory is constant: a file of any size passes through in blocks. Broken data is one DataError with file and
-line, or, with `lenient`, a row with its error in its place.
+Finds out what a path is (folder, CSV, TSV, JSON Lines, Parquet, mbox, .eml; gzip or not), streams its rows and says
+what the labels mean. Memory is constant: a file of any size passes through in blocks. Broken data is one DataError
+with file and line, or, with `lenient`, a row with its error in its place.
 
 Invariant: rows come in the order of the paths and of the file.
 """
@@ -47,7 +47,7 @@ def read(
 ) -> Iterator[Row]:
     """Stream the rows of files and folders.
 
-    `spam_label`: the label or labels that mean spam; every other one is then ham. `labelled=False` takes rows without labels.
+    `spam_label`: the label or labels that mean spam; every other one is then ham. `labelled=False` takes rows without.
     `say` hears what a person should know (a file that is no UTF-8, labels that are numbers). Raises DataError.
     """
     plan = Plan(text_column, label_column, mail, decode_mail)
@@ -77,7 +77,7 @@ def read_one(path: Path, plan: Plan, labels: Labels, labelled: bool, lenient: bo
     if labelled and labels.never_spam():
         raise DataError(f"no row carries the label that --spam-label names; the labels are {labels.listed()}", name)
     if labelled and labels.numbered():
-        say(f"{name}: labels are numbers: 1 is read as spam, 0 as ham; if 0 is spam, as in some tutorials, give --spam-label 0.")
+        say(f"{name}: labels are numbers, 1 is read as spam; if 0 is spam, as in some tutorials, give --spam-label 0.")
 
 
 def set_label(row: Row, rest: Iterator[Row], labels: Labels, name: str, *, labelled: bool, lenient: bool) -> None:
@@ -112,7 +112,7 @@ def blocks(path: Path, plan: Plan, *, labelled: bool = True) -> Iterator[Block]:
     kind = kind_of(path)
     if kind == "folder":
         yield from folders.split(path, labelled=labelled)
-    elif kind == "parquet":
+    elif kind == "parquet" and path.is_file():
         yield from parquet.split(path, plan, labelled=labelled)
     else:
         with Source(path) as source:
@@ -129,7 +129,8 @@ def file_blocks(kind: str, source: Source, plan: Plan, labelled: bool) -> Iterat
         label = mails.label_of_name(source.path)
         if labelled and label is None:
             raise DataError(
-                "a mail file carries no labels; name it spam or ham (spam.mbox), or put it in a folder spam/ or ham/", source.name
+                "a mail file carries no labels; name it spam or ham (spam.mbox), or put it in a folder spam/ or ham/",
+                source.name,
             )
         yield from mails.split_mbox(source, label) if kind == "mbox" else mails.whole(source, label)
 

@@ -1,8 +1,8 @@
 """Messages that say the same thing, and messages that say it under both labels.
 
-Two rows are repeats when their normalised texts are equal: NFKC, lower case, letters and digits only (a text without any is
-compared as it stands). Repeats count once; a text that carries both labels is left out and named. Also the fixed order that
-makes training give the same bytes whatever the order of the files.
+Two rows are repeats when their normalised texts are equal: NFKC, lower case, letters and digits only (a text without
+any is compared as it stands). Repeats count once; a text that carries both labels is left out and named. Also the
+fixed order that makes training give the same bytes whatever the order of the files.
 
 Invariant: the result depends on the set of rows only, never on the order in which they came.
 """
@@ -65,7 +65,9 @@ def distinct(rows: Iterable[Row], *, keep_repeats: bool = False) -> Distinct:
             kept.extend(group if keep_repeats else group[:1])
     out = sum(map(len, conflicts))
     conflicts.sort(key=lambda group: order(group[0]))
-    return Distinct(kept, count, count - out - len(kept), len(conflicts), out, [places(group) for group in conflicts[:5]])
+    return Distinct(
+        kept, count, count - out - len(kept), len(conflicts), out, [places(group) for group in conflicts[:5]]
+    )
 
 
 def order(row: Row) -> tuple[str, int, str, str]:
@@ -76,20 +78,25 @@ def order(row: Row) -> tuple[str, int, str, str]:
 def places(group: list[Row]) -> str:
     """Name where a conflict stands: the first line of each label."""
     first = {row.label: row for row in reversed(group)}
-    return " and ".join(f"{row.source}, line {row.line} ({label})" for label, row in sorted(first.items(), key=lambda item: str(item[0])))
+    return " and ".join(
+        f"{row.source}, line {row.line} ({label})"
+        for label, row in sorted(first.items(), key=lambda item: str(item[0]))
+    )
 
 
 def require_both(rows: Iterable[Row]) -> None:
     """Refuse messages that nothing can be learnt from: one class only, or too few of one."""
     counts = {"spam": 0, "ham": 0}
     for row in rows:
-        counts[row.label or ""] = counts.get(row.label or "", 0) + 1
+        counts[row.label or "ham"] += 1
     for label, other in (("spam", "ham"), ("ham", "spam")):
         if not counts[label]:
-            raise TrainingError(f"all {counts[other]:,} messages are {other}, none is {label}; give messages of both kinds")
-    for label in ("spam", "ham"):
-        if counts[label] < LEAST:
-            raise TrainingError(
-                f"only {counts[label]} {label} (and {counts['spam' if label == 'ham' else 'ham']:,} of the other kind) once repeats are "
-                f"left out; at least {LEAST} of each are needed: give more messages"
+            have = (
+                f"all {counts[other]:,} messages are {other}, none is {label}"
+                if counts[other]
+                else "there are no messages"
             )
+            raise TrainingError(f"{have}; give messages of both kinds")
+        if counts[label] < LEAST:
+            detail = f"only {counts[label]} {label} beside {counts[other]:,} {other}, repeats not counted"
+            raise TrainingError(f"{detail}; at least {LEAST} of each are needed, give more messages")

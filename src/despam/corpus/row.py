@@ -1,7 +1,8 @@
 """One message as it stood in somebody's data.
 
-A row knows its text, its label, where it came from (source, line) and the other fields it had. It knows nothing of files:
-the readers make it, everything else uses it. Rows cross process borders in `classify --batch`, so they are plain slots.
+A row knows its text, its label, where it came from (source, line) and the other fields it had. It knows nothing of
+files: the readers make it, everything else uses it. Rows cross process borders in `classify --batch`, so they are
+plain slots.
 
 Invariant: a row that could not be read has `error`, one sentence, and an empty text; all others have `error == ""`.
 """
@@ -23,7 +24,19 @@ class Plan(NamedTuple):
 class Row:
     """One message; `raw_label` is the cell as it stood, `label` what it means."""
 
-    __slots__ = ("charset", "error", "fields", "label", "line", "mail", "raw", "raw_label", "source", "text", "text_name")
+    __slots__ = (
+        "charset",
+        "error",
+        "fields",
+        "label",
+        "line",
+        "mail",
+        "raw",
+        "raw_label",
+        "source",
+        "text",
+        "text_name",
+    )
 
     def __init__(
         self,

@@ -1,19 +1,29 @@
 """CSV and TSV, with or without a header.
 
-Reads with Python's csv module, so that quotes, line ends in cells and doubled quotes mean what they mean everywhere. The
-separator is found in the first line (comma, semicolon, tab). A file without header is known by a first line that already
-holds a label, as in the original SMS Spam Collection.
+Reads with Python's csv module, so that quotes, line ends in cells and doubled quotes mean what they mean everywhere.
+The separator is found in the first line (comma, semicolon, tab). A file without header is known by a first line that
+already holds a label, as in the original SMS Spam Collection.
 
-Invariant: one row a record in order; a cell over CELL_LIMIT, a quote never closed or too many cells is that row's error.
+Invariant: one row a record in order; a cell over CELL_LIMIT, a quote never closed or too many cells is that row's
+error.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from despam.corpus.columns import HAM_WORDS, LABEL_NAMES, NUMBERS, SPAM_WORDS, TEXT_NAMES, find_column, missing_column, plain
+from despam.corpus.columns import (
+    HAM_WORDS,
+    LABEL_NAMES,
+    NUMBERS,
+    SPAM_WORDS,
+    TEXT_NAMES,
+    find_column,
+    missing_column,
+    plain,
+)
 from despam.corpus.json_lines import MISSING
 from despam.corpus.mails import decoded
 from despam.corpus.opening import LINE_LIMIT_BYTES, Source, decode, stem
@@ -49,13 +59,17 @@ class TableBlock(NamedTuple):
         """Make one row of its cells."""
         names, text, label = self.columns
         if not complaint and len(cells) <= text:
-            complaint = f"has {len(cells)} cells, and the text should be in the {ordinal(text + 1)}"
+            complaint = (
+                f"has {len(cells)} cell{'s'[: len(cells) > 1]}, and the text should be in the {ordinal(text + 1)}"
+            )
         if not complaint and len(cells) > len(names) and any(cells[len(names) :]):
             complaint = f"has {len(cells)} cells where the header has {len(names)}; put the text in double quotes"
         if complaint:
             return Row(source=self.source, line=line, error=complaint)
-        fields = {name: cell for place, (name, cell) in enumerate(zip(names, cells, strict=False)) if place != text and name}
-        row = Row(cells[text], None, self.source, line, dict(fields), charset=charset, text_name=names[text])
+        fields: dict[str, Any] = {
+            name: cell for place, (name, cell) in enumerate(zip(names, cells, strict=False)) if place != text and name
+        }
+        row = Row(cells[text], None, self.source, line, fields, charset=charset, text_name=names[text])
         row.raw_label = MISSING if label is None else cells[label] if label < len(cells) else ""
         if plan.mail or fields.get("raw_charset"):
             return decoded(row, fields.get("raw_charset"), plan)
@@ -97,7 +111,7 @@ def split(source: Source, plan: Plan, *, labelled: bool) -> Iterator[TableBlock]
         columns = bare_columns(bare, plan, source.name)
     text = _Text(source)
     # the original SMS Spam Collection has lone quotes at the start of cells: a bare tab file knows no quoting
-    quoting = csv.QUOTE_NONE if bare and separator == "\t" else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if bare and separator == "\t" else csv.QUOTE_MINIMAL
     reader = csv.reader(text, delimiter=separator, quoting=quoting)
     if not bare:
         header = next(guarded(reader, text, source), None)
@@ -127,7 +141,9 @@ def guarded(reader: Iterator[list[str]], text: _Text, source: Source) -> Iterato
         except StopIteration:
             return
         except csv.Error as error:
-            raise DataError(f"no readable CSV ({error}); is a quote before this line never closed?", source.name, line) from None
+            raise DataError(
+                f"no readable CSV ({error}); is a quote before this line never closed?", source.name, line
+            ) from None
         if not cells or not any(cells):
             continue
         complaint = ""
@@ -135,7 +151,9 @@ def guarded(reader: Iterator[list[str]], text: _Text, source: Source) -> Iterato
         if any(len(cell) > CELL_LIMIT for cell in cells):
             complaint = f"a cell longer than {CELL_LIMIT:,} characters; is a quote never closed?"
         elif last > line and text.quotes % 2 and getattr(reader, "dialect").quoting != csv.QUOTE_NONE:  # noqa: B009
-            complaint = f"a double quote opened here is never closed and swallows {last - line:,} lines; double it or take it out"
+            complaint = (
+                f"a double quote opened here is never closed within {last - line:,} lines; double it, or drop it"
+            )
         yield line, [] if complaint else cells, complaint, text.charset
 
 
@@ -152,7 +170,9 @@ def find_separator(line: str, name: str) -> str:
 
     def known(separator: str) -> tuple[int, int]:
         words = [plain(cell) for cell in line.split(separator)]
-        named = sum(word in TEXT_NAMES or word in LABEL_NAMES or word in SPAM_WORDS or word in HAM_WORDS for word in words)
+        named = sum(
+            word in TEXT_NAMES or word in LABEL_NAMES or word in SPAM_WORDS or word in HAM_WORDS for word in words
+        )
         return named if len(words) > 1 else 0, len(words)
 
     return max((",", ";", "\t"), key=known)
@@ -187,7 +207,9 @@ def header_columns(names: list[str], plan: Plan, path: str, *, labelled: bool) -
     """Find text and label in a header."""
     names = [name.strip().strip("\ufeff") for name in names]
     label = find_column(names, LABEL_NAMES, plan.label_column)
-    text = find_column([name if place != label else "" for place, name in enumerate(names)], TEXT_NAMES, plan.text_column)
+    text = find_column(
+        [name if place != label else "" for place, name in enumerate(names)], TEXT_NAMES, plan.text_column
+    )
     if text is None:
         raise DataError(missing_column(names, "text", plan.text_column), path, 1)
     if label is None and (labelled or plan.label_column is not None):
