@@ -1,0 +1,127 @@
+"""`despam compare`: two models on the same messages.
+
+Knows options and how the comparison looks on a terminal; the arithmetic is `despam.evaluate.compare`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from despam.cli.data_options import data_options, load_model, read_rows
+
+if TYPE_CHECKING:
+    from despam.evaluate.measure import Measured
+
+SHOWN = 20  # messages that flip, on the terminal
+
+
+@click.command(name="compare")
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.argument("data", metavar="DATA...", nargs=-1, required=True)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print everything as JSON, with the place of each message that flips."
+)
+@click.option("--show-text", is_flag=True, help="Print extracts of the messages that flip.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the intervals.")
+@data_options
+def command(old: str, new: str, data: tuple[str, ...], **options: Any) -> None:
+    """Measure OLD and NEW on the same labelled messages, and show where they differ.
+
+    McNemar's p is the chance that two equally good models differ so much. OLD and NEW are model files, or the word
+    bundled.
+
+    Example:
+
+    \b
+        despam compare bundled bundled data/telegram_groups.jsonl.gz
+    """
+    from despam.cli.evaluate import measure_with_progress
+    from despam.evaluate.compare import compare
+    from despam.evaluate.measure import require_both
+
+    models = load_model(old), load_model(new)
+    rows = read_rows(data, options)
+    require_both(rows, " ".join(data))
+    before, after = (measure_with_progress(model, rows) for model in models)
+    result = compare(before, after, options["seed"])
+    if options["as_json"]:
+        for key in ("broken", "fixed"):
+            result[key] = [flip(before[i], after[i]) for i in result[key]]
+        names = {"old_model": models[0].version, "new_model": models[1].version}
+        click.echo(json.dumps({**names, **result}, ensure_ascii=False, allow_nan=False))
+    else:
+        show(result, before, after, options["show_text"])
+
+
+def flip(old: Measured, new: Measured) -> dict[str, Any]:
+    """Say where a message that flips stands, without its text."""
+    return {
+        "source": new.source,
+        "line": new.line,
+        "label": "spam" if new.spam else "ham",
+        "old_probability": old.probability,
+        "new_probability": new.probability,
+    }
+
+
+def show(result: dict[str, Any], before: list[Measured], after: list[Measured], show_text: bool) -> None:
+    """Print both sides, the differences and what flips."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    console.print(sides_table(result))
+    told = f"{result['only_new_right']:,} messages are right only now, {result['only_old_right']:,} only before"
+    console.print(f"{told}; McNemar p = {result['mcnemar_p']:.3g}", markup=False, soft_wrap=True)
+    ham = f"real messages: {result['ham_lost_now']:,} newly lost, {result['ham_saved_now']:,} newly saved"
+    console.print(ham, markup=False, soft_wrap=True)
+    for name, key in (("newly wrong", "broken"), ("newly right", "fixed")):
+        if result[key]:
+            console.print(flips_table(name, result[key], before, after, show_text))
+
+
+def sides_table(result: dict[str, Any]) -> Any:
+    """Lay out old, new and the difference with its interval."""
+    from rich.table import Table
+
+    from despam.cli.evaluate import percent
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for name in ("old", "new", "difference", "95 % interval"):
+        table.add_column(name, justify="right")
+    for name, key in (
+        ("accuracy", "accuracy"), ("recall", "recall"), ("real messages lost", "false_positive_rate"), ("AUC", "auc"),
+        ("recall at 1.0% lost", "recall_at_0.01"), ("Brier", "brier"), ("calibration error", "ece"),
+    ):  # fmt: skip
+        old, new = (
+            side["recall_at_fpr"]["0.01"] if key == "recall_at_0.01" else side[key]
+            for side in (result["old"], result["new"])
+        )
+        found = result["differences"].get(key)
+        change = f"{new - old:+.2%}" if old is not None and new is not None else "-"
+        span = f"{found['interval'][0]:+.2%} to {found['interval'][1]:+.2%}" if found else ""
+        table.add_row(name, percent(old, 2), percent(new, 2), change, span)
+    return table
+
+
+def flips_table(name: str, places: list[int], before: list[Measured], after: list[Measured], show_text: bool) -> Any:
+    """List the messages that flip, the furthest moved first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", title=f"{name}: {len(places):,}", title_justify="left")
+    for column in ("is", "old", "new", "where", *(["text"] if show_text else [])):
+        table.add_column(column)
+    ordered = sorted(places, key=lambda i: -abs(after[i].probability - before[i].probability))
+    for i in ordered[:SHOWN]:
+        old, new = before[i], after[i]
+        cells: list[Any] = ["spam" if new.spam else "ham", f"{old.probability:.3f}", f"{new.probability:.3f}"]
+        cells.append(Text(f"{new.source}:{new.line}"))
+        if show_text:
+            cells.append(Text(" ".join(new.text.split())[:70]))
+        table.add_row(*cells)
+    return table

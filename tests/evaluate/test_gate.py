@@ -1,0 +1,141 @@
+"""A gate opens only when every rule holds, says which line failed, and refuses what it cannot decide."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from despam.errors import DataError, EvaluationError
+from despam.evaluate.gate import check
+from despam.evaluate.gate_file import read_gate
+from despam.evaluate.repeats import normalised_hash
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Data, two lists, and room for a gate."""
+    lines = [{"text": f"win a prize number {i}", "label": "spam"} for i in range(20)]
+    lines += [{"text": f"casino night {i}", "label": "spam"} for i in range(5)]
+    lines += [{"text": f"lunch with table {i}", "label": "ham"} for i in range(40)]
+    (tmp_path / "sms.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    (tmp_path / "ham.txt").write_text("your invoice is attached\n\nsee you at lunch\n", encoding="utf-8")
+    (tmp_path / "spam.txt").write_text("win a prize\n", encoding="utf-8")
+    return tmp_path
+
+
+def gate(folder: Path, text: str) -> Path:
+    path = folder / "gate.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+FULL = """
+[[data]]
+name = "sms"
+files = ["sms.jsonl"]
+at_least = { recall = 0.75, auc = 0.9 }
+at_most = { false_positive_rate = 0.0 }
+max_drop = { recall = 0.1 }
+max_rise = { false_positive_rate = 0.0 }
+
+[[attacks]]
+files = ["sms.jsonl"]
+names = ["upper-case"]
+at_least = { kept = 0.99 }
+
+[must_stay]
+ham = ["ham.txt"]
+spam = ["spam.txt"]
+"""
+
+
+def test_a_model_that_holds_every_rule_passes(folder: Path, word_model: Any) -> None:
+    """All nine rules are decided and listed."""
+    result = check(word_model, word_model, gate(folder, FULL))
+    assert result.passed, result.failures
+    assert len(result.lines) == 8
+
+
+def test_a_worse_model_fails_and_the_lines_are_named(folder: Path, word_model: Any, word_model_class: Any) -> None:
+    """The new model no longer knows casino and takes invoices for spam."""
+    worse = word_model_class({"win": 2.0, "prize": 3.0, "invoice": 5.0})
+    result = check(worse, word_model, gate(folder, FULL))
+    told = [(line.sentence, line.place.rsplit("/", 1)[-1]) for line in result.failures]
+    assert told == [
+        ("sms: recall went from 1.0000 to 0.8000, it may fall by 0.1", "gate.toml, line 7"),
+        ("ham.txt: 1 message that must stay ham got the other verdict, line 1", "ham.txt, line 1"),
+    ]
+
+
+def test_without_a_live_model_differences_are_not_decided_and_said_so(folder: Path, word_model: Any) -> None:
+    """The first promotion."""
+    result = check(word_model, None, gate(folder, FULL))
+    assert result.passed
+    assert any("there is no model to compare with" in line.sentence for line in result.lines)
+
+
+def test_a_source_left_out_must_have_been_left_out(folder: Path, word_model: Any) -> None:
+    """Known by the hashes in the model file; unknown is no pass."""
+    path = gate(folder, '[[data]]\nname = "new"\nfiles = ["sms.jsonl"]\nleft_out = true\n')
+    with pytest.raises(EvaluationError, match="cannot be known"):
+        check(word_model, None, path)
+    word_model.seen = [normalised_hash(f"win a prize number {i}") for i in range(20)]
+    result = check(word_model, None, path)
+    assert not result.passed
+    assert "30.8% of its messages were in the training data" in result.failures[0].sentence
+
+
+def test_a_figure_that_the_data_cannot_give_is_an_error_and_no_pass(folder: Path, word_model: Any) -> None:
+    """0.1 % of 40 real messages is nothing."""
+    path = gate(folder, '[[data]]\nfiles = ["sms.jsonl"]\nat_least = { "recall_at_0.001" = 0.5 }\n')
+    with pytest.raises(EvaluationError, match=r"line 3: .* cannot be measured .*40 real messages; a rate of 0\.1%"):
+        check(word_model, None, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ('[[data]]\nfiles = ["a"]\nat_leat = { recall = 1 }\n', 3, "unknown key 'at_leat'; it may have name, files"),
+        ("[gates]\nx = 1\n", 1, "unknown key 'gates'"),
+        ('[[data]]\nfiles = ["a"]\nat_least = { recal = 0.9 }\n', 3, "unknown key 'recal'"),
+        ('[[data]]\nfiles = ["a"]\nat_least = { recall = 1.01 }\n', 3, "can never hold: recall lies between 0 and 1"),
+        ('[[data]]\nfiles = ["a"]\nat_most = { false_positive_rate = -0.1 }\n', 3, "can never hold"),
+        ('[[data]]\nfiles = ["a"]\nmax_drop = { auc = -1 }\n', 3, "can never hold"),
+        ('[[data]]\nfiles = ["a"]\nat_least = { f1 = 0.9 }\nat_most = { f1 = 0.8 }\n', 4, "can never hold both"),
+        ('[[data]]\nfiles = ["a"]\nat_least = { recall = nan }\n', 3, "no number"),
+        ('[[data]]\nfiles = ["a"]\nat_least = { recall = "high" }\n', 3, "no number"),
+        ("[[data]]\nat_least = { recall = 0.9 }\n", 1, "names no files"),
+        ('[[attacks]]\nfiles = ["a"]\nnames = ["leat"]\n', 3, "no attack 'leat'"),
+        ('[data]\nfiles = ["a"]\n', 1, "two brackets"),
+        ('[must_stay]\nhamm = ["a"]\n', 2, "unknown key 'hamm'; it may have ham, spam"),
+        ("", 1, "asks nothing"),
+        ("[must_stay]\nham = 3\n", 2, "list of file names"),
+    ],
+)
+def test_a_gate_that_cannot_be_right_is_one_sentence_with_its_line(
+    folder: Path, text: str, line: int, told: str
+) -> None:
+    """Unknown keys, impossible thresholds, empty gates."""
+    with pytest.raises(EvaluationError) as caught:
+        read_gate(gate(folder, text))
+    assert f"gate.toml, line {line}: " in str(caught.value)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_gate_that_is_not_there_or_no_toml_is_one_sentence(folder: Path) -> None:
+    """Place and next step."""
+    with pytest.raises(EvaluationError, match="cannot be read"):
+        read_gate(folder / "none.toml")
+    with pytest.raises(EvaluationError, match="no TOML"):
+        read_gate(gate(folder, "[[data"))
+
+
+def test_an_empty_must_stay_list_guards_nothing_and_is_refused(folder: Path, word_model: Any) -> None:
+    """A list somebody forgot to fill."""
+    (folder / "ham.txt").write_text("\n\n", encoding="utf-8")
+    with pytest.raises(DataError, match="holds no message"):
+        check(word_model, None, gate(folder, '[must_stay]\nham = ["ham.txt"]\n'))

@@ -1,0 +1,89 @@
+"""Running a model over rows: refusals in one sentence, groups, overlap with training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from despam.errors import EvaluationError
+from despam.evaluate import figures
+from despam.evaluate.measure import Labelled, channel, check_field, grouping, language, measure, overlap, require_both
+from despam.evaluate.repeats import normalised_hash
+
+
+def test_a_score_that_is_no_number_is_refused_with_its_place(word_model_class: Any, rows: Any) -> None:
+    """NaN would rank anywhere."""
+    broken = word_model_class({"win": float("nan")})
+    with pytest.raises(EvaluationError, match=r"here, line 2: model 0123456789ab gives no number here \(nan\)"):
+        measure(broken, rows(["hello", "win"], ["tea"]))
+
+
+def test_rows_without_label_are_refused(word_model: Any) -> None:
+    """Measuring needs labels."""
+    with pytest.raises(EvaluationError, match="x, line 7: this message has no label"):
+        measure(word_model, [Labelled("hi", None, "x", 7)])
+
+
+def test_one_class_only_is_refused(rows: Any) -> None:
+    """Nothing can be told from spam alone."""
+    with pytest.raises(EvaluationError, match="all 2 messages are of one class, there is no ham"):
+        require_both(rows(["a", "b"], []), "f.csv")
+    with pytest.raises(EvaluationError, match="no message"):
+        require_both([], "f.csv")
+    with pytest.raises(EvaluationError, match="only 3 spam, this measurement needs 5"):
+        require_both(rows(["a"] * 3, ["b"] * 9), "f.csv", 5)
+
+
+def test_an_unknown_field_lists_those_there_are(rows: Any) -> None:
+    """--by with a typo."""
+    data = rows(["a"], ["b"], video="Psy")
+    check_field(data, "video")
+    check_field(data, "length")
+    with pytest.raises(EvaluationError, match="there are source, language, channel, length, video"):
+        check_field(data, "vidio")
+
+
+def test_messages_seen_in_training_are_counted(word_model: Any, rows: Any) -> None:
+    """By the hash of the normal form; short everyday texts say nothing."""
+    data = measure(word_model, rows(["Win a prize today!!", "ok"], ["see you tomorrow"]))
+    assert overlap(word_model, data) == {"known": False, "messages": None, "share": None}
+    word_model.seen = [normalised_hash("win a PRIZE today"), normalised_hash("ok")]
+    assert overlap(word_model, data) == {"known": True, "messages": 1, "share": 1 / 3}
+
+
+def test_channel_and_language_are_told_by_fields_then_by_names() -> None:
+    """What is not told is said not to be."""
+    assert channel(Labelled("x", "ham", "sms_india")) == "SMS"
+    assert channel(Labelled("x", "ham", "box", mail=True)) == "e-mail"
+    assert channel(Labelled("x", "ham", "box", fields={"channel": "chat"})) == "chat"
+    assert channel(Labelled("x", "ham", "box")) == "other"
+    assert language(Labelled("x", "ham", "sms_turkish")) == "tr"
+    assert language(Labelled("x", "ham", "sms_turkish", fields={"lang": "de"})) == "de"
+    assert language(Labelled("x", "ham", "box")) == "not told"
+
+
+def test_figures_stand_for_all_messages_and_without_repeats(word_model: Any, rows: Any) -> None:
+    """Raw and cleaned side by side; a text under both labels is out of the cleaned ones."""
+    data = rows(["win a free prize"] * 5 + ["both labels here"], ["lunch at noon today", "both labels here", "tea"])
+    found = figures.full(measure(word_model, data))
+    assert (found["messages"], found["spam"], found["ham"]) == (9, 6, 3)
+    assert found["recall"] == pytest.approx(5 / 6)
+    assert found["repeats"] == 5
+    assert found["conflicts"] == 1
+    assert (found["cleaned"]["messages"], found["cleaned"]["recall"]) == (3, 1.0)
+    assert set(found["recall_at_fpr"]) == {"0.001", "0.005", "0.01"}
+    assert found["recall_at_fpr"]["0.001"] is None
+    assert "3 real messages" in found["recall_at_fpr_reasons"]["0.001"]
+    low, high = found["intervals"]["accuracy"]
+    assert 0 <= low <= found["accuracy"] <= high <= 1
+
+
+def test_groups_cover_every_message(word_model: Any, rows: Any) -> None:
+    """By length, source and any field."""
+    data = measure(word_model, rows(["win " * 60], ["lunch"]) + rows(["prize"], ["tea"], "there", video="Psy"))
+    for by in ("source", "language", "channel", "length", "video"):
+        parts = figures.grouped(data, by)
+        assert sum(part["messages"] for part in parts.values()) == 4
+    assert set(figures.grouped(data, "video")) == {"Psy", "not told"}
+    assert grouping("length")(data[0]) == "up to 1,000 characters"
