@@ -17,8 +17,8 @@ from .conftest import run_python
 # of the standard library: json and re, which the Lambda runtime has loaded before us, and small change that they bring
 STANDARD = {
     "__future__", "_bisect", "_collections", "_functools", "_json", "_operator", "_sre", "bisect", "collections",
-    "copyreg", "enum", "functools", "itertools", "json", "keyword", "math", "mmap", "operator", "re", "reprlib", "types",
-    "zlib", "_sha256", "_sha2",
+    "copyreg", "enum", "functools", "itertools", "json", "keyword", "math", "mmap", "operator", "re", "reprlib",
+    "types", "zlib", "_sha256", "_sha2",
 }  # fmt: skip
 IMPORT = {
     "despam", "despam.errors", "despam.core", "despam.core.model", "despam.core.tensors", "despam.core.features",

@@ -6,5 +6,5 @@
     pages.py     the page's files              openapi.py   the contract as OpenAPI 3.1
     live.py      which model decides just now  settings.py  DESPAM_... -> a wired brain
     log.py       one JSON line a request       metrics.py   what Prometheus reads
-    server.py    uvicorn on this machine, with CORS on the server's own errors too
+    server.py    uvicorn on this machine         protocol.py  its connections: limits, our errors, the short way
 """

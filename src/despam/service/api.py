@@ -178,8 +178,8 @@ class Api:
             return Response(204, (*self.head("preflight", request), ("Access-Control-Allow-Methods", allowed), ("Allow", allowed)))
         if methods is None:
             raise RequestRefused(404, NOT_FOUND)
-        if method == "GET":
-            return methods["GET"](request)
+        if method == "GET" and route == OTHER:
+            return self.page(request)
         if method == "HEAD" and "GET" in methods:
             return self.dispatch(Request("GET", request.path, request.headers, b"", request.query, request.trusted), route)
         response = self.error(request, 405, f"This path takes {allowed}.")

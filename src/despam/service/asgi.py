@@ -106,6 +106,10 @@ class App:
             self.log(write_event("client went away"))
             return
         await self.send(response, close, send)
+        self.record(request, response, start)
+
+    def record(self, request: Request, response: Response, start: float) -> None:
+        """Count and log one answer."""
         elapsed_ms = (time.perf_counter() - start) * 1000
         self.metrics.count(request.method, response, elapsed_ms)
         self.log(write_line(request.method, response, elapsed_ms))

@@ -176,7 +176,7 @@ def find_path(raw: str, event: dict[str, Any], context: dict[str, Any], api: Api
     if api.has_page(path):
         return path
     for candidate in name_paths(event):
-        if candidate in api.routes or api.has_page(candidate):
+        if raw.endswith(candidate) and (candidate in api.routes or api.has_page(candidate)):
             return candidate
     return path or "/"
 
