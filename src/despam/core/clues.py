@@ -80,7 +80,9 @@ def pair_occurrences(words: list[str]) -> Iterator[tuple[int, Place]]:
             yield left + right + gap * features.PAIR_STEP, (at, at + gap)
 
 
-def word_clues(text: str, repaired_text: str, trace: list[list[tuple[int, int, str]]], shares: list[float]) -> list[Clue]:
+def word_clues(
+    text: str, repaired_text: str, trace: list[list[tuple[int, int, str]]], shares: list[float]
+) -> list[Clue]:
     """Lay the shares on the text as given; words that came from one span there become one clue."""
     offsets = Offsets(len(text), trace) if trace else None
     merged: dict[tuple[int, int], float] = {}

@@ -73,7 +73,9 @@ class Verdict:
 
     __slots__ = ("_clues", "_model", "repaired", "score", "spam_probability", "text", "unsure_reason")
 
-    def __init__(self, model: Model, text: str, score: float, probability: float, repaired: tuple[str, ...], reason: str) -> None:
+    def __init__(
+        self, model: Model, text: str, score: float, probability: float, repaired: tuple[str, ...], reason: str
+    ) -> None:
         self._model = model
         self._clues: tuple[Clue, ...] | None = None
         self.text = text
@@ -158,7 +160,9 @@ class Model:
         if self.slope <= 0:
             raise MetadataError(f"calibration a is {self.slope:g}, a slope is above 0", self.path)
         if not 0 <= self.unsure_low <= self.cutoff <= self.unsure_high <= 1:
-            raise MetadataError("the cutoffs are not in order: 0 <= unsure_low <= cutoff <= unsure_high <= 1", self.path)
+            raise MetadataError(
+                "the cutoffs are not in order: 0 <= unsure_low <= cutoff <= unsure_high <= 1", self.path
+            )
 
     def _open_scorer(self, tensors: dict[str, memoryview]) -> Scorer:
         """Hand the tensors to the recipe."""
@@ -169,7 +173,9 @@ class Model:
 
             scorer: Scorer = Tfidf(tensors, self.settings, self.bias, self.path)
             return scorer
-        raise VersionError(f"the recipe {self.recipe[:40]!r} is unknown to this despam; it reads default, tfidf", self.path)
+        raise VersionError(
+            f"the recipe {self.recipe[:40]!r} is unknown to this despam; it reads default, tfidf", self.path
+        )
 
     @property
     def sha256(self) -> str:
@@ -316,7 +322,9 @@ def check_format(metadata: dict[str, str], path: str) -> None:
     if "format" not in metadata:
         raise NotAModel("a safetensors file, but none of despam; make one with `despam train`", path)
     if metadata["format"] != FORMAT:
-        raise VersionError(f"the format is {metadata['format'][:40]!r}, this despam reads {FORMAT}; install a newer one", path)
+        raise VersionError(
+            f"the format is {metadata['format'][:40]!r}, this despam reads {FORMAT}; install a newer one", path
+        )
     expected = "tfidf-1" if metadata.get("recipe") == "tfidf" else str(features.VERSION)
     if metadata.get("features") != expected:
         found = str(metadata.get("features"))[:40]
@@ -344,7 +352,12 @@ def read_object(metadata: dict[str, str], key: str, path: str) -> dict[str, Any]
 
 def read_number(value: object, name: str, path: str) -> float:
     """Check one number of the metadata."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value) or abs(value) > NUMBER_LIMIT:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not isfinite(value)
+        or abs(value) > NUMBER_LIMIT
+    ):
         raise MetadataError(f"{name} is {str(value)[:40]}, no number between -1e6 and 1e6", path)
     return float(value)
 

@@ -46,7 +46,9 @@ TAG = re.compile(
     r"<!--(?:(?!<!--).)*?-->|<(/?)([A-Za-z][A-Za-z0-9]{0,15})\b([^<>]*)>|<[!?/][^<>]*>",
     re.DOTALL,
 )
-HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|\bhidden\b", re.IGNORECASE)
+HIDING = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|\bhidden\b", re.IGNORECASE
+)
 LINK = re.compile(r"""(?:href|src)\s*=\s*["']?\s*(https?://[^\s"'<>/?#]{1,100})""", re.IGNORECASE)
 ALT = re.compile(r"""\balt\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
@@ -70,7 +72,9 @@ NOT_ASCII = re.compile("[^\x00-\x7f]+")
 DECORATED = re.compile(
     "[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u2460-\u24ff\u2776-\u2793\U0001d400-\U0001d7ff\U0001f100-\U0001f189\u2100-\u214f]"
 )
-HONEST = frozenset("\u2116\u2122\u2120\u2103\u2109\u2126\u212a\u212b\u2139")  # No, TM, SM, degrees, ohm, kelvin, angstrom, info
+HONEST = frozenset(
+    "\u2116\u2122\u2120\u2103\u2109\u2126\u212a\u212b\u2139"
+)  # No, TM, SM, degrees, ohm, kelvin, angstrom, info
 
 LATIN_FOR = dict(
     zip(
@@ -80,12 +84,7 @@ LATIN_FOR = dict(
         "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03f2\u03f3"
         "\u0251\u0261\u0269\u1d00\u0299\u1d04\u1d05\u1d07\u0262\u029c\u026a\u1d0a\u1d0b\u029f\u1d0d\u0274\u1d0f\u1d18\u0280\ua731"
         "\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22\u0570\u0578\u057d\u0585\u0581\u04cf\u0454",
-        "aeopcyxijshdqwvktmhb"
-        "ABEKMHOPCTYXIJSYcr3b"
-        "aopuvikxetnwuby"
-        "ABEZHIKMNOPTYXcj"
-        "agiabcdeghijklmnoprs"
-        "tuvwyzhnuogle",
+        "aeopcyxijshdqwvktmhbABEKMHOPCTYXIJSYcr3baopuvikxetnwubyABEZHIKMNOPTYXcjagiabcdeghijklmnoprstuvwyzhnuogle",
         strict=True,
     )
 )
@@ -98,7 +97,9 @@ CYRILLIC_FOR = dict(
     )
 )
 FOREIGN = "\u0251\u0261\u0269\u0262\u0274\u026a\u0280\u028f\u0299\u029c\u029f\u0370-\u03ff\u0400-\u052f\u0561-\u0587\u1d00-\u1d22\ua731"
-MIXED = re.compile(f"(?<!\\w)\\w*?(?:[A-Za-z]\\d*[{FOREIGN}]|[{FOREIGN}]\\d*[A-Za-z])\\w*|[\u0262\u0274\u026a\u0280\u028f\u0299\u029c\u029f\u1d00-\u1d22\ua731]{{3,}}")
+MIXED = re.compile(
+    f"(?<!\\w)\\w*?(?:[A-Za-z]\\d*[{FOREIGN}]|[{FOREIGN}]\\d*[A-Za-z])\\w*|[\u0262\u0274\u026a\u0280\u028f\u0299\u029c\u029f\u1d00-\u1d22\ua731]{{3,}}"
+)
 CYRILLIC = re.compile("[\u0400-\u052f]")
 
 LETTER = "A-Za-z\xc0-\u024f\u0370-\u052f"
@@ -110,7 +111,13 @@ def repair(text: str, trace: list[list[Edit]] | None = None) -> tuple[str, tuple
 
     With a `trace` list the edits of each step are appended to it, for `Offsets`.
     """
-    if trace is None and len(text) <= HEAD + TAIL and text.isascii() and not SUSPECT.search(text) and not SPACED.search(text):
+    if (
+        trace is None
+        and len(text) <= HEAD + TAIL
+        and text.isascii()
+        and not SUSPECT.search(text)
+        and not SPACED.search(text)
+    ):
         return text, ()
     kinds: set[str] = set()
     for step in STEPS:
@@ -166,7 +173,10 @@ def unseen_blocks(text: str, limit: int) -> Iterator[tuple[int, int]]:
     ahead = [text.find(opening, 0, limit) for opening, _ in marks]
     at = 0
     while True:
-        ahead = [text.find(mark[0], at, limit) if 0 <= place < at else place for mark, place in zip(marks, ahead, strict=True)]
+        ahead = [
+            text.find(mark[0], at, limit) if 0 <= place < at else place
+            for mark, place in zip(marks, ahead, strict=True)
+        ]
         open_places = [place for place in ahead if place >= 0]
         if not open_places:
             return
@@ -196,7 +206,11 @@ def strip_html(text: str, kinds: set[str]) -> list[Edit]:
                 edits.append((hidden_start, tag.end(), " "))
                 hidden = ""
                 continue
-        elif name and not tag[1] and (name in UNSEEN or ("style" in tag[3] or "hidden" in tag[3]) and HIDING.search(tag[3])):
+        elif (
+            name
+            and not tag[1]
+            and (name in UNSEEN or ("style" in tag[3] or "hidden" in tag[3]) and HIDING.search(tag[3]))
+        ):
             hidden, hidden_start = name, tag.start()
             if name not in UNSEEN:
                 kinds.add("hidden")

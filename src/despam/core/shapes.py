@@ -129,7 +129,9 @@ def word_shapes(words: list[str], written: list[str]) -> Iterator[bytes]:
     """Shapes of the words: how many, how long, how many in capitals, how the first is written."""
     count = len(words)
     yield bytes((WORD_COUNT, step(WORDS, count)))
-    shouted = sum(1 for word, lower in zip(written, words, strict=True) if word != lower and len(word) > 1 and word.isupper())
+    shouted = sum(
+        1 for word, lower in zip(written, words, strict=True) if word != lower and len(word) > 1 and word.isupper()
+    )
     yield bytes((SHOUTED, step(COUNTS, shouted)))
     if not count:
         return
@@ -215,7 +217,14 @@ def chunk_shapes(bones: bytes) -> Iterator[bytes]:
             yield bytes((NUMBER_DIGITS, min(len(run), 15)))
         phones += digits >= 7
         money += MONEY_PLACE.search(chunk) is not None
-    for kind, count in ((LINKS, links), (MAILS, mails), (PHONES, phones), (MONEY, money), (NUMBERS, numbers), (HANDLES, handles)):
+    for kind, count in (
+        (LINKS, links),
+        (MAILS, mails),
+        (PHONES, phones),
+        (MONEY, money),
+        (NUMBERS, numbers),
+        (HANDLES, handles),
+    ):
         yield bytes((kind, step(COUNTS, count)))
 
 
@@ -231,7 +240,11 @@ def find_host(chunk: bytes) -> tuple[bytes, bytes, bool] | None:
     dot = host.rfind(b".")
     if dot < 1 and not scheme:
         return None
-    if not scheme and not host.startswith(b"www.") and (after[:1] == b"@" or host[dot + 1 :] not in TOP_LEVELS or dot < 2):
+    if (
+        not scheme
+        and not host.startswith(b"www.")
+        and (after[:1] == b"@" or host[dot + 1 :] not in TOP_LEVELS or dot < 2)
+    ):
         return None
     return (host, after, scheme) if host else None
 
@@ -268,7 +281,11 @@ def describe(shape: bytes) -> str:
     if kind == FIRST_WORD:
         return "first word: " + ("a number", "one capital", "in capitals", "capitalised", "in lower case")[value]
     if kind == ENDING:
-        return "ends with " + ("a letter", "a digit", "")[min(value, 2)] + (chr(MARK_BYTES[value - 3]) if value > 2 else "")
+        return (
+            "ends with "
+            + ("a letter", "a digit", "")[min(value, 2)]
+            + (chr(MARK_BYTES[value - 3]) if value > 2 else "")
+        )
     if kind == NUMBER_DIGITS:
         return f"a number of {value} digits"
     if kind in (SHORT_HOST, DIGIT_HOST, DASHED_HOST, DEEP_HOST, MARK_RUNS, REPEATED, MIXED, BARE_LINK, LEET):

@@ -26,7 +26,9 @@ def read_tensors(data: memoryview, path: str) -> tuple[dict[str, memoryview], di
     """
     size_bytes = len(data)
     if size_bytes < 10:
-        raise TruncatedModel(f"{size_bytes} bytes are too few for a model; write the file again with `despam train`", path)
+        raise TruncatedModel(
+            f"{size_bytes} bytes are too few for a model; write the file again with `despam train`", path
+        )
     length = int.from_bytes(data[:8], "little")
     if data[8] != 0x7B:  # "{"
         raise NotAModel("no safetensors file; make one with `despam train` or `despam import-sklearn`", path)

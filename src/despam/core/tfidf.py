@@ -1,15 +1,15 @@
 """Scikit-learn's linear text models, scored by the standard library alone: recipe `tfidf`.
 
-Knows how scikit-learn's vectorizers cut a text (words, characters, characters inside words) and weigh what they cut: as many
-parts as a FeatureUnion has, each a table of n-grams or a number of hash buckets and a list of steps. Refuses to know
-scikit-learn: `train/sklearn_in.py` translates. Nothing is repaired in the text before, so decisions are scikit-learn's.
+Knows how scikit-learn's vectorizers cut a text (words, characters, characters inside words) and weigh what they cut: as
+many parts as a FeatureUnion has, each a table of n-grams or a number of hash buckets and a list of steps. Refuses to
+know scikit-learn: `train/sklearn_in.py` translates. Nothing is repaired in the text before: decisions are scikit-learn's.
 
     value of an n-gram = its count, put through the steps in order: binary, log (1 + ln), idf, l1, l2, above (0 or 1)
     score              = bias + sum over parts and n-grams of value * weight
 
-The vocabulary is an open-addressing hash table over CRC-32 that is used where the file is mapped: opening parses nothing, and
-only what a text touches is read. Invariant: an index from the table is checked before it is followed; what is wrong raises
-TensorError. `ngrams` and `tfidf_clues.spans` cut alike.
+The vocabulary is an open-addressing hash table over CRC-32 that is used where the file is mapped: opening parses
+nothing, and only what a text touches is read. Invariant: an index from the table is checked before it is followed; what
+is wrong raises TensorError. `ngrams` and `tfidf_clues.spans` cut alike.
 """
 
 from __future__ import annotations

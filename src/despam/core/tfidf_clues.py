@@ -1,10 +1,11 @@
 """Why, for the recipe `tfidf`: each n-gram's contribution, laid on the text that it was read from.
 
-Knows how lowering, stripping accents and joining spaces move letters, so that offsets refer to the text as given. An n-gram
-that stands in several places is shared out evenly between them. N-grams of words become clues of their own; n-grams of
-characters are shared out evenly to the words they touch: nobody reads a list of a thousand letter triples. Loaded when asked.
+Knows how lowering, stripping accents and joining spaces move letters, so that offsets refer to the text as given. An
+n-gram that stands in several places is shared out evenly between them. N-grams of words become clues of their own;
+n-grams of characters are shared out evenly to the words they touch: nobody reads a list of a thousand letter triples.
+Loaded when asked.
 
-Invariant: `spans` gives the very n-grams that `Part.ngrams` gives; the contributions sum to the score less the bias, to 1e-9.
+Invariant: `spans` gives the very n-grams that `Part.ngrams` gives; contributions sum to the score less the bias.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def explain(model: Tfidf, text: str) -> list[Clue]:
         seen: dict[int, int] = {}
         for index in indices:
             seen[index] = seen.get(index, 0) + 1
-        shared = {index: all_of_it / seen[index] for index, all_of_it in zip(counts, part.contributions(counts), strict=True)}
+        shared = {
+            index: all_of_it / seen[index] for index, all_of_it in zip(counts, part.contributions(counts), strict=True)
+        }
         for index, (_, start, end) in zip(indices, found, strict=True):
             if share := shared.get(index, 0.0):
                 targets = [(start, end)] if part.analyzer == "word" else touched(words, start, end)
@@ -103,7 +106,11 @@ def word_spans(part: Part, text: str, places: list[int]) -> Iterator[Span]:
         for at in range(len(tokens) - size + 1):
             run = tokens[at : at + size]
             start, end = max(run[0][1], 0), max(run[-1][2], 0)
-            yield " ".join([token[0] for token in run]), places[start], places[end - 1] + 1 if end > start else places[start]
+            yield (
+                " ".join([token[0] for token in run]),
+                places[start],
+                places[end - 1] + 1 if end > start else places[start],
+            )
 
 
 def join_spaces(text: str, places: list[int]) -> tuple[str, list[int]]:

@@ -1,0 +1,104 @@
+"""From scores to probabilities and cutoffs, on scores of messages the model has not learnt from.
+
+Knows out-of-fold scores and labels. Does not know features or files. The probability is Platt's: 1 / (1 + exp(-(a s + b))), with his
+targets, so that a perfect separation does not give infinite certainty. The cutoff is the score of the highest accuracy, or the
+promise that was asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from despam.errors import SettingError
+from despam.evaluate import promise
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How a score is read."""
+
+    a: float
+    b: float
+    cutoff: float
+    unsure_low: float
+    unsure_high: float
+    promise: promise.Promise | None = None
+
+
+def calibrate(
+    scores: Floats,
+    labels: NDArray[np.int8],
+    weights: Floats,
+    max_false_positives: float | None = None,
+    unsure: tuple[float, float] = (0.2, 0.8),
+) -> Calibration:
+    """Fit probability and cutoffs."""
+    a, b = platt(scores, labels > 0, weights)
+    kept = None
+    if max_false_positives is None:
+        score = best_cutoff(scores, labels)
+    else:
+        kept = promise.cutoff(scores[labels < 0].tolist(), max_false_positives, scores[labels > 0].tolist())
+        score = kept.cutoff_score
+    # never exactly 0 or 1: a cutoff there would be no cutoff
+    cutoff = min(max(1.0 / (1.0 + math.exp(-min(max(a * score + b, -700.0), 700.0))), 1e-12), 1 - 1e-12)
+    low, high = unsure
+    if not 0 <= low <= high <= 1:
+        raise SettingError(
+            f"the unsure band is {low:g} to {high:g}; give two probabilities in order, 0.2,0.8 for example"
+        )
+    return Calibration(a, b, cutoff, min(low, cutoff), max(high, cutoff), kept)
+
+
+def platt(scores: Floats, spam: NDArray[np.bool_], weights: Floats) -> tuple[float, float]:
+    """Fit the sigmoid by Newton's method with Platt's targets (Lin, Lin, Weng 2007)."""
+    positives, negatives = float(spam.sum()), float((~spam).sum())
+    target = np.where(spam, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    a, b = 1.0, 0.0
+    loss = sigmoid_loss(scores, target, weights, a, b)
+    for _ in range(100):
+        p = 1.0 / (1.0 + np.exp(-np.clip(a * scores + b, -500, 500)))
+        error, spread = weights * (p - target), weights * p * (1 - p) + 1e-12
+        gradient = np.array([error @ scores, error.sum()])
+        cross = spread @ scores
+        hessian = np.array([[spread @ (scores * scores) + 1e-9, cross], [cross, spread.sum() + 1e-9]])
+        step = np.linalg.solve(hessian, gradient)
+        size = 1.0
+        while size > 1e-10:
+            new = sigmoid_loss(scores, target, weights, a - size * step[0], b - size * step[1])
+            if new < loss and a - size * step[0] > 1e-6:
+                break
+            size /= 2
+        else:
+            break
+        a, b, gain = a - size * step[0], b - size * step[1], loss - new
+        loss = new
+        if gain < 1e-10 * loss:
+            break
+    return float(a), float(b)
+
+
+def sigmoid_loss(scores: Floats, target: Floats, weights: Floats, a: float, b: float) -> float:
+    """Cross entropy of the sigmoid."""
+    z = np.clip(a * scores + b, -500, 500)
+    return float(weights @ (np.logaddexp(0, z) - target * z))
+
+
+def best_cutoff(scores: Floats, labels: NDArray[np.int8]) -> float:
+    """Give the score of the highest accuracy: the middle of the widest run of equally good places."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    right = np.concatenate(([0], np.cumsum(np.where(labels[order] > 0, 1, -1))))
+    # a cutoff lies between two different scores, or beyond the ends
+    edges = np.concatenate(([True], ranked[1:] != ranked[:-1], [True]))
+    best = np.flatnonzero(edges & (right == right[edges].max()))
+    padded = np.concatenate(([ranked[0] + 1.0], ranked, [ranked[-1] - 1.0]))
+    middles = (padded[best] + padded[best + 1]) / 2
+    widths = padded[best] - padded[best + 1]
+    return float(middles[np.argmax(widths)])

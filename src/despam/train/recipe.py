@@ -1,0 +1,127 @@
+"""The default recipe: what each bucket and each message weighs, and one fit.
+
+Knows the settings that won (docs/decisions/0005-recipe.md, ../accuracy.md has the figures). Does not know files or cutoffs.
+
+    prior of a bucket   (log(1/f) / log(10^4)) ^ 1.2, f the document frequency averaged over sources: rare features may weigh more
+    cost of a message   (size of its source)^-0.25, ham three times, over lambda: no source drowns the others
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from despam.core import features
+from despam.train.solver import Problem, solve
+from despam.train.table import Table
+
+Floats = NDArray[np.float64]
+
+SCALES = {"grams": 1.0, "across": 1.2, "words": 0.7, "pairs": 1.2, "shapes": 1.0, "case": 0.5}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set; the defaults are the recipe."""
+
+    bits: int = 20
+    scales: dict[str, float] = field(default_factory=lambda: dict(SCALES))
+    prior_power: float = 1.2
+    rarest: float = 1e-4  # document frequencies below it count as it
+    source_power: float = -0.25
+    ham_cost: float = 3.0
+    strength: float = 2.0  # mean cost of a message over the prior, before the ham's: 1 / (lambda * messages)
+    visits: int = 700_000  # passes times messages
+    least_passes: int = 12
+    most_passes: int = 200
+    tolerance: float = 1e-3
+    bias_prior: float = 1.0
+    seed: int = 0
+
+    @property
+    def mask(self) -> int:
+        """Buckets less one."""
+        return (1 << self.bits) - 1
+
+    def passes(self, rows: int) -> int:
+        """Give the number of passes: small sets need more of them."""
+        return max(self.least_passes, min(self.most_passes, self.visits // max(rows, 1)))
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A fit before rounding."""
+
+    values: Floats
+    bias: float
+
+    def scores(self, table: Table, rows: NDArray[np.int32]) -> Floats:
+        """Score rows of a table."""
+        ids, ends, values = table.ids, table.ends, table.values
+        out = np.empty(len(rows))
+        for place, row in enumerate(rows):
+            start = int(ends[row - 1, -1]) if row else 0
+            stops = ends[row] - start
+            sums = np.cumsum(np.concatenate(([0.0], self.values[ids[start : int(ends[row, -1])]])))[
+                np.concatenate(([0], stops))
+            ]
+            out[place] = self.bias + float(values[row] @ np.diff(sums))
+        return out
+
+
+def source_blocks(sources: Sequence[str]) -> list[tuple[int, int]]:
+    """Give the first and last row of each source; rows of one source stand together."""
+    blocks = []
+    first = 0
+    for row in range(1, len(sources) + 1):
+        if row == len(sources) or sources[row] != sources[first]:
+            blocks.append((first, row))
+            first = row
+    return blocks
+
+
+def bucket_prior(table: Table, sources: Sequence[str], settings: Settings) -> Floats:
+    """Give the squared prior scale of each bucket."""
+    blocks = source_blocks(sources)
+    frequency = np.zeros(table.mask + 1)
+    for first, last in blocks:
+        frequency += table.document_counts(first, last) / (last - first)
+    frequency = np.clip(frequency / len(blocks), settings.rarest, 1.0)
+    scale = np.log(1.0 / frequency) / math.log(1.0 / settings.rarest)
+    return np.asarray(np.maximum(scale, 0.0) ** (2 * settings.prior_power), np.float64)
+
+
+def row_costs(labels: NDArray[np.int8], sources: Sequence[str], settings: Settings) -> Floats:
+    """Give the cost of each row."""
+    costs = np.empty(len(labels))
+    for first, last in source_blocks(sources):
+        costs[first:last] = float(last - first) ** settings.source_power
+    costs *= settings.strength / costs.mean()
+    costs[labels < 0] *= settings.ham_cost
+    return costs
+
+
+def make_problem(table: Table, labels: NDArray[np.int8], sources: Sequence[str], settings: Settings) -> Problem:
+    """Put together what every fit on this table shares."""
+    return Problem(
+        labels,
+        row_costs(labels, sources, settings),
+        bucket_prior(table, sources, settings),
+        settings.bias_prior,
+        settings.passes(len(labels)),
+        settings.tolerance,
+        settings.seed,
+    )
+
+
+def fit(table: Table, problem: Problem, rows: NDArray[np.int32]) -> Weights:
+    """Learn from some rows."""
+    values, bias = solve(table, problem, rows)
+    return Weights(values, bias)
+
+
+GROUPS = features.GROUPS

@@ -1,0 +1,101 @@
+"""The optimiser: logistic loss, L2 with a prior scale a bucket, dual coordinate descent (Yu, Huang, Lin 2011).
+
+Knows arrays only. Minimises  sum_i cost_i log(1 + exp(-y_i s_i)) + sum_j w_j^2 / (2 prior_j),  s_i = bias + sum of values times
+weights. The kernel does the work where it is built; the loop below is the reference, gives the same numbers bit for bit (sums in
+the same order), and takes a hundred times as long.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from despam.core import features
+from despam.train.table import Table
+
+Floats = NDArray[np.float64]
+
+
+class Problem(NamedTuple):
+    """What one fit needs beside the table: per row of the table, whether it takes part or not."""
+
+    labels: NDArray[np.int8]  # +1 spam, -1 ham
+    costs: Floats
+    prior: Floats  # squared prior scale of each bucket
+    bias_prior: float
+    passes: int
+    tolerance: float
+    seed: int
+
+
+def solve(table: Table, problem: Problem, rows: NDArray[np.int32]) -> tuple[Floats, float]:
+    """Learn from the given rows of the table: (weights, bias)."""
+    order = visits(rows, problem.passes, problem.seed)
+    weights = np.zeros(table.mask + 1)
+    alpha = np.minimum(0.001 * problem.costs, 1e-3)
+    if features.native is not None:
+        bias = features.native.solve(
+            table.ids, table.ends, table.values, problem.labels, problem.costs, problem.prior, order, len(rows), weights,
+            alpha, problem.bias_prior, problem.tolerance,
+        )  # fmt: skip
+        return weights, float(bias)
+    return weights, solve_python(table, problem, order.reshape(problem.passes, len(rows)), weights, alpha)
+
+
+def visits(rows: NDArray[np.int32], passes: int, seed: int) -> NDArray[np.int32]:
+    """Give the order of the visits: every pass in an order of its own."""
+    random = np.random.default_rng(seed)
+    return np.concatenate([random.permutation(rows) for _ in range(passes)]).astype(np.int32)
+
+
+def solve_python(table: Table, problem: Problem, order: NDArray[np.int32], weights: Floats, alpha: Floats) -> float:
+    """Do what `_native.solve` does; changes `weights` and `alpha`, gives the bias."""
+    ids, ends, values = table.ids, table.ends, table.values
+    state = [0.0]
+
+    def groups(row: int) -> list[tuple[NDArray[np.uint32], float]]:
+        stops = [int(ends[row - 1, -1]) if row else 0, *map(int, ends[row])]
+        return [(ids[a:b], float(value)) for a, b, value in zip(stops, stops[1:], values[row], strict=False) if b > a]
+
+    def update(row: int, delta: float) -> None:
+        state[0] += delta * problem.bias_prior
+        for group, value in groups(row):
+            weights[group] += delta * value * problem.prior[group]
+
+    def visit(row: int) -> float:
+        score, square = state[0], problem.bias_prior
+        for group, value in groups(row):
+            # cumsum adds in order, as C does; sum() adds in pairs
+            score += value * float(np.cumsum(weights[group])[-1])
+            square += value * value * float(np.cumsum(problem.prior[group])[-1])
+        label, cost, old = int(problem.labels[row]), float(problem.costs[row]), float(alpha[row])
+        fresh = minimise(old, cost, square, label * score)
+        if abs(fresh - old) > 1e-12 * cost:
+            alpha[row] = fresh
+            update(row, label * (fresh - old))
+        return abs(fresh - old) / cost
+
+    for row in order[0]:
+        update(int(row), int(problem.labels[row]) * float(alpha[row]))
+    for rows in order:
+        if max(visit(int(row)) for row in rows) < problem.tolerance:
+            break
+    return state[0]
+
+
+def minimise(old: float, cost: float, square: float, margin: float) -> float:
+    """Minimise over one dual variable in (0, cost) by Newton's method, from the side that is safe."""
+    flip = 0.5 * square * (cost - 2 * old) + margin < 0
+    start, sign = (cost - old, -1.0) if flip else (old, 1.0)
+    z = 0.1 * start if cost - start < 0.5 * cost else start
+    slope = square * (z - start) + sign * margin + math.log(z / (cost - z))
+    for _ in range(100):
+        if abs(slope) <= 1e-6:
+            break
+        step = z - slope / (square + cost / (cost - z) / z)
+        z = 0.1 * z if step <= 0 else step
+        slope = square * (z - start) + sign * margin + math.log(z / (cost - z))
+    return cost - z if flip else z
