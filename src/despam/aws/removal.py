@@ -1,0 +1,109 @@
+"""Destroy: take the service away, and the registry only when told so.
+
+Knows what is lost with each. Refuses to lose a model without naming it first: the registry's bucket has its own stack,
+kept by default, and other services may be reading it.
+
+Invariant: nothing is removed before `ask` has said yes to a text that names it; a removal that was cut short can be run
+again and goes on.
+"""
+
+from __future__ import annotations
+
+from despam.aws import cloudformation, storage
+from despam.aws.cloudformation import Stack, Tell
+from despam.aws.faults import translated
+from despam.aws.plan import Wanted
+from despam.aws.stack import Account, Ask, connect
+from despam.errors import DeployError
+
+NAMED_MODELS = 20
+
+
+def destroy(wanted: Wanted, *, ask: Ask, tell: Tell, region: str | None = None, with_registry: bool = False) -> bool:
+    """Remove the service; False when `ask` said no."""
+    account = connect(region)
+    service = cloudformation.look(account.stacks, wanted.stack)
+    registry = cloudformation.look(account.stacks, wanted.registry_stack)
+    for stack in (service, registry):
+        if stack is not None and stack.is_busy:
+            cloudformation.check_ready(stack)
+    if service is None and not (registry and with_registry):
+        left = (
+            f" (the registry's stack {wanted.registry_stack} is there: --with-registry removes it)" if registry else ""
+        )
+        raise DeployError(f"no stack {wanted.stack} in {account.place}{left}; check --stack and --region.")
+    if service and service.parameters and "CodeKey" not in service.parameters:
+        raise DeployError(f"the stack {wanted.stack} in {account.place} is not despam's; it was left alone.")
+    if not ask(_losses(account, service, registry, with_registry)):
+        return False
+    if service:
+        tell(f"Stack {service.name}")
+        cloudformation.delete(account.stacks, service.name, tell)
+    if registry and with_registry:
+        _remove_registry(account, registry, tell)
+    return True
+
+
+def _losses(account: Account, service: Stack | None, registry: Stack | None, with_registry: bool) -> str:
+    lines = [f"Remove from {account.place}:"]
+    if service:
+        lines.append(
+            f"  the stack {service.name}: function, {service.parameters.get('Front', '')} front, role and logs"
+        )
+        lines.append(
+            f"  its address {service.outputs.get('Url', '')} answers no more, and a new deploy gets another one"
+        )
+    bucket = registry.outputs.get("BucketName", "") if registry else ""
+    if registry and with_registry:
+        lines += _registry_losses(account, registry, bucket)
+    elif bucket:
+        lines.append(f"What stays: the bucket {bucket} with its registry: models, history, bundles.")
+    elif service and service.parameters.get("RegistryBucket"):
+        lines.append(f"What stays: the bucket {service.parameters['RegistryBucket']}, which this stack did not make.")
+    return "\n".join(lines)
+
+
+def _registry_losses(account: Account, registry: Stack, bucket: str) -> list[str]:
+    held = storage.contents(account.s3, bucket)
+    lines = [
+        f"  the stack {registry.name} and its bucket {bucket}: {held.objects} objects, {held.size_bytes / 1e6:.1f} MB, "
+        "older versions and history included"
+    ]
+    if held.models:
+        more = len(held.models) - NAMED_MODELS
+        names = ", ".join(held.models[:NAMED_MODELS]) + (f" and {more} more" if more > 0 else "")
+        lines.append(f"  FOR GOOD, these models: {names}")
+    lines += [
+        f"  the stack {name} reads this registry and falls back to its bundled model"
+        for name in _readers(account, bucket, registry)
+    ]
+    return lines
+
+
+def _readers(account: Account, bucket: str, registry: Stack) -> list[str]:
+    """Name the other services that read this bucket."""
+    own = registry.name.removesuffix("-registry")
+    found = []
+    with translated("looking for other services of this registry"):
+        for page in account.stacks.get_paginator("describe_stacks").paginate():
+            for stack in page["Stacks"]:
+                read = {entry["ParameterKey"]: entry.get("ParameterValue") for entry in stack.get("Parameters", [])}
+                alive = stack["StackStatus"] != "DELETE_COMPLETE"
+                if alive and stack["StackName"] != own and read.get("RegistryBucket") == bucket:
+                    found.append(stack["StackName"])
+    return found
+
+
+def _remove_registry(account: Account, registry: Stack, tell: Tell) -> None:
+    """Empty and remove the bucket first: while its stack is there, a removal that was cut short finds it again."""
+    bucket = registry.outputs.get("BucketName", "")
+    if bucket and _exists(account, bucket):
+        storage.remove(account.s3, bucket)
+        tell(f"Bucket {bucket} removed")
+    tell(f"Stack {registry.name}")
+    cloudformation.delete(account.stacks, registry.name, tell)
+
+
+def _exists(account: Account, bucket: str) -> bool:
+    with translated(f"looking for the bucket {bucket}"):
+        return any(entry["Name"] == bucket for entry in account.s3.list_buckets()["Buckets"])

@@ -1,0 +1,182 @@
+"""Deploy and destroy: the order of things, and nothing else.
+
+Knows that the registry's bucket comes first, the bundle second, the service third, and that a verdict fetched through
+the front is the proof. The work is done by its neighbours: `plan` (what), `bundle` (the zip), `storage` (the bucket),
+`cloudformation` (stacks), `probe` (the verdict), `faults` (what AWS says). The only place that opens a boto3 session;
+AWS_ENDPOINT_URL and the AWS_* variables hold as for every AWS tool.
+
+Invariant: nothing is changed before `ask` has said yes, and whatever an error leaves behind is named in its sentence.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from despam.aws import bundle as bundling
+from despam.aws import cloudformation, plan, probe, storage
+from despam.aws.cloudformation import Stack, Tell
+from despam.aws.faults import translated
+from despam.aws.plan import Wanted
+from despam.errors import DeployError, MissingExtra
+
+Ask = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A service that answers."""
+
+    url: str
+    registry: str
+    changed: bool
+    verdict: Mapping[str, Any]  # of the first message, or of /health where the key is not known here
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where we are, and AWS's clients there."""
+
+    region: str
+    number: str
+    stacks: Any
+    s3: Any
+
+    @property
+    def place(self) -> str:
+        """Say it in words."""
+        return f"{self.region} (account {self.number})"
+
+
+def connect(region: str | None = None) -> Account:
+    """Open a session and ask AWS who we are, so that bad credentials show before anything else."""
+    if importlib.util.find_spec("boto3") is None:
+        raise MissingExtra("despam deploy", "aws")
+    import boto3
+    from botocore.config import Config
+
+    config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
+    with translated("connecting to AWS"):
+        session = boto3.Session(region_name=region)
+        stacks = session.client("cloudformation", config=config)
+        number = session.client("sts", config=config).get_caller_identity()["Account"]
+        return Account(stacks.meta.region_name, number, stacks, session.client("s3", config=config))
+
+
+def dry_run(wanted: Wanted, region: str | None = None) -> str:
+    """Write the plan and the template, calling nothing."""
+    values = plan.settled(wanted, {})
+    bundle = f"the bundle ({values['Architecture']}, model {wanted.model or 'bundled'})"
+    place = region or "the region of your AWS settings"
+    described = plan.describe(wanted, values, place=place, new=True, registry=wanted.registry, bundle=bundle)
+    return f"{described}\n\n# {wanted.stack}: template.yaml\n{plan.template('template')}"
+
+
+def deploy(wanted: Wanted, *, ask: Ask, tell: Tell, region: str | None = None) -> Deployed | None:
+    """Make or change the service; None when `ask` said no."""
+    account = connect(region)
+    service, registry_stack = _present(account, wanted)
+    values = plan.settled(wanted, service.parameters if service else {})
+    registry = _registry_url(account, wanted, service, registry_stack)
+    bundle = bundling.make(values["Architecture"], wanted.model)
+    for note in bundle.notes:
+        tell(f"Note: {note}.")
+    if service and registry and _is_same(account, wanted, service, registry, bundle.sha256):
+        tell(f"Nothing new: {wanted.stack} in {account.place} has this bundle and these settings; nothing was changed.")
+        return _proved(wanted, service, registry, changed=False)
+    name = f"the bundle ({bundle.zipped_bytes / 1e6:.1f} MB, {bundle.architecture}, model {bundle.model})"
+    words = plan.describe(wanted, values, place=account.place, new=service is None, registry=registry, bundle=name)
+    if not ask(words):
+        return None
+    if registry is None:
+        registry = _make_registry(account, wanted, tell)
+    return _change(account, wanted, service, registry, bundle, tell)
+
+
+def _present(account: Account, wanted: Wanted) -> tuple[Stack | None, Stack | None]:
+    """Look at both stacks, and refuse those that are busy, broken or not ours."""
+    service = cloudformation.look(account.stacks, wanted.stack)
+    registry = cloudformation.look(account.stacks, wanted.registry_stack)
+    for stack in (service, registry):
+        cloudformation.check_ready(stack)
+    if service and service.status in cloudformation.EMPTY:
+        # a first deploy that failed left its name only
+        service = Stack(service.name, service.identity, service.status)
+        return None, registry
+    if service and "CodeKey" not in service.parameters:
+        raise DeployError(
+            f"the stack {wanted.stack} in {account.place} exists and is not despam's; choose another --stack."
+        )
+    return service, registry
+
+
+def _registry_url(account: Account, wanted: Wanted, service: Stack | None, registry: Stack | None) -> str | None:
+    """Say which registry it will be: the one given, the one it has, the one of an earlier deploy, or None yet."""
+    url = wanted.registry
+    if url is None and service and service.parameters.get("RegistryBucket"):
+        url = f"s3://{service.parameters['RegistryBucket']}/{service.parameters['RegistryPrefix']}"
+    if url is None and registry:
+        url = registry.outputs.get("RegistryUrl")
+    if url is not None:
+        storage.check(account.s3, plan.registry_place(url)[0])
+    return url
+
+
+def _is_same(account: Account, wanted: Wanted, service: Stack, registry: str, sha256: str) -> bool:
+    """Say whether there is nothing to change; a key given is not known to be the old one, AWS keeps it secret."""
+    asked = {**wanted.given(), **_places(registry, sha256)}
+    known = {name: value for name, value in asked.items() if service.parameters.get(name) == value}
+    return (
+        len(known) == len(asked)
+        and service.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+        and cloudformation.template_of(account.stacks, service.name).strip() == plan.template("template").strip()
+    )
+
+
+def _places(registry: str, sha256: str) -> dict[str, str]:
+    bucket, prefix = plan.registry_place(registry)
+    key = storage.bundle_key(sha256)
+    return {"CodeBucket": bucket, "CodeKey": key, "RegistryBucket": bucket, "RegistryPrefix": prefix}
+
+
+def _make_registry(account: Account, wanted: Wanted, tell: Tell) -> str:
+    tell(f"Stack {wanted.registry_stack}")
+    cloudformation.change(account.stacks, wanted.registry_stack, plan.template("registry"), {}, tell)
+    made = cloudformation.look(account.stacks, wanted.registry_stack)
+    assert made is not None, "change returned, so it is complete"
+    return made.outputs["RegistryUrl"]
+
+
+def _change(
+    account: Account, wanted: Wanted, service: Stack | None, registry: str, bundle: bundling.Bundle, tell: Tell
+) -> Deployed:
+    places = _places(registry, bundle.sha256)
+    try:
+        put = storage.upload(account.s3, places["CodeBucket"], places["CodeKey"], bundle.data)
+        tell(f"Bundle {bundle.sha256[:12]} {'uploaded' if put else 'is there already'}")
+        tell(f"Stack {wanted.stack}")
+        values: dict[str, str | None] = dict.fromkeys(plan.defaults())
+        values.update(wanted.given())
+        values.update(places)
+        changed = cloudformation.change(account.stacks, wanted.stack, plan.template("template"), values, tell)
+    except DeployError as error:
+        raise DeployError(
+            f"{error} The bucket {places['CodeBucket']} stays, with the models and bundles in it."
+        ) from error
+    if not changed:
+        tell("  nothing to change")
+    made = cloudformation.look(account.stacks, wanted.stack)
+    assert made is not None, "change returned, so it is complete"
+    return _proved(wanted, made, registry, changed=changed)
+
+
+def _proved(wanted: Wanted, service: Stack, registry: str, *, changed: bool) -> Deployed:
+    """Fetch the first verdict; with a key that only AWS knows, ask for health."""
+    url = probe.shown_url(service.outputs["Url"])
+    key = str(wanted.options.get("api_key") or "")
+    # a parameter without echo is described as stars, whatever it is; empty shows as empty
+    asks_key = bool(service.parameters.get("ApiKey"))
+    verdict = probe.first_verdict(url, key) if key or not asks_key else probe.health(url)
+    return Deployed(url, registry, changed, verdict)

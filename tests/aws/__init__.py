@@ -1,0 +1,1 @@
+"""Tests of the bundle, the templates, deploy and destroy."""
