@@ -111,7 +111,7 @@ accuracy-peers: $(VENV)/.dev $(VENV)/.kernel ## The same splits for the peers.
 ## ---------------------------------------------------------------- packages
 
 wheels: $(VENV)/.dev ## Source archive, and wheels for x86-64 and arm64 Linux, in dist/.
-	$(BIN)/python -m despam.aws.wheels $(ARGS)
+	$(BIN)/python .ci/build_wheels.py $(ARGS)
 
 constraints: $(VENV)/.dev ## Pin what is installed now.
 	@{ head -1 constraints.txt; $(BIN)/pip freeze --all --exclude-editable | grep -vE '@|://' ; } > $(VENV)/pins

@@ -30,7 +30,7 @@ def test_make_alone_lists_the_targets() -> None:
 
 def test_the_scripts_that_targets_run_are_there() -> None:
     """No target calls a file or module that does not exist."""
-    files = re.findall(r"(?:python|pytest)(?: -\S+)* ((?:benchmarks|docs|tests)/\S+)", MAKEFILE)
+    files = re.findall(r"(?:python|pytest)(?: -\S+)* ((?:benchmarks|docs|tests|\.ci)/\S+)", MAKEFILE)
     modules = [name.replace(".", "/") for name in re.findall(r"python -m (despam\.[\w.]+)", MAKEFILE)]
     wanted = [ROOT / name for name in files] + [ROOT / "src" / f"{name}.py" for name in modules]
     assert wanted

@@ -6,6 +6,8 @@ fills while it has a network, so the second run of the suite needs none.
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -158,3 +160,41 @@ def test_the_source_archive_builds_and_works_without_a_compiler(built: Built, tm
     assert "engine: python" in run(commands / "despam", "--version", folder=tmp_path).stdout
     done = run(commands / "despam", "classify", "WIN a free iPhone now! Claim your prize", folder=tmp_path)
     assert "SPAM" in done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What `make wheels` makes, by the end of its name."""
+    if importlib.util.find_spec("ziglang") is None:
+        pytest.skip("no ziglang in this environment: make .venv/.dev installs it")
+    folder = tmp_path_factory.mktemp("wheels")
+    source = copy_of_the_source(folder / "source")
+    done = run(sys.executable, source / ".ci" / "build_wheels.py", folder / "dist", folder=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {path.name.removesuffix(".whl").rpartition("-")[2]: path for path in (folder / "dist").glob("*.whl")}
+
+
+@pytest.mark.parametrize(("platform", "elf_machine"), [("manylinux2014_x86_64", 62), ("manylinux2014_aarch64", 183)])
+def test_make_wheels_cross_builds_the_kernel(platform: str, elf_machine: int, wheels: dict[str, Path]) -> None:
+    """The kernel inside is a 64-bit ELF file for the machine in the wheel's name, one build for every Python from 3.11 on."""
+    assert wheels[platform].name.endswith(f"-cp311-abi3-{platform}.whl")
+    with zipfile.ZipFile(wheels[platform]) as wheel:
+        code = wheel.read("despam/core/_native.abi3.so")
+    assert code[:5] == b"\x7fELF\x02"
+    assert int.from_bytes(code[18:20], "little") == elf_machine
+
+
+def test_a_wheel_with_the_kernel_runs_on_it(wheels: dict[str, Path], tmp_path: Path) -> None:
+    """Installed on the machine it is for, the engine is the kernel's."""
+    wheel = wheels.get(f"manylinux2014_{os.uname().machine}")
+    if wheel is None:
+        pytest.skip(f"no wheel for {os.uname().machine}")
+    done = run(install(wheel, tmp_path) / "despam", "--version", folder=tmp_path)
+    assert "engine: python" not in done.stdout
+    assert "engine: " in done.stdout
+
+
+def test_a_machine_of_another_kind_gets_the_wheel_without_kernel(wheels: dict[str, Path]) -> None:
+    """The pure wheel fits everywhere and carries no compiled file."""
+    with zipfile.ZipFile(wheels["any"]) as wheel:
+        assert [name for name in wheel.namelist() if name.endswith((".so", ".pyd"))] == []
