@@ -190,7 +190,6 @@ def doors() -> Iterator[Opener]:
     opened: dict[tuple, Door] = {}
 
     def get(kind: str, **settings: object) -> Door:
-        settings.setdefault("model_path", os.environ.get("TEST_MODEL"))  # TEMPORARY
         key = (kind, *sorted(settings.items()))
         if key not in opened:
             opened[key] = open_door(kind, Settings(**settings))  # type: ignore[arg-type]

@@ -12,12 +12,11 @@ Invariant: no event, however odd, makes `handler` raise.
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from despam.errors import DespamError, RequestRefused
 from despam.service.api import Api, Request, Response, not_set_up
-from despam.service.log import write_emf_line, write_event
+from despam.service.log import to_stdout, write_emf_line, write_event
 from despam.service.settings import build, from_environ
 
 TYPE_CHECKING = False
@@ -58,7 +57,7 @@ class Door:
             response = api.handle(request)
         if len(response.body) > LIMIT_ANSWER_BYTES // 2 and is_too_long(response.body):
             response = api.refuse(request, RequestRefused(413, TOO_LONG))
-        sys.stdout.write(write_emf_line(request.method, response, (time.perf_counter() - start) * 1000) + "\n")
+        to_stdout(write_emf_line(request.method, response, (time.perf_counter() - start) * 1000))
         return write_answer(response, event)
 
     def open(self) -> Api | None:
@@ -67,7 +66,7 @@ class Door:
             self.api = build(from_environ(os.environ))
             self.api.live.current()
         except DespamError as error:
-            sys.stdout.write(write_event("not set up", error=str(error)) + "\n")
+            to_stdout(write_event("not set up", error=str(error)))
             self.api = None
         return self.api
 

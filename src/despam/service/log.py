@@ -10,6 +10,7 @@ Invariant: a line is one line of JSON; a log that cannot be written never stops 
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from despam.service.answer import quote
@@ -73,3 +74,11 @@ def to_stderr(line: str) -> None:
         os.write(2, (line + "\n").encode("utf-8", "replace"))
     except OSError:
         pass  # a closed or full log must not cost an answer
+
+
+def to_stdout(line: str) -> None:
+    """Write one line to stdout, which Lambda's runtime hands to CloudWatch."""
+    try:
+        sys.stdout.write(line + "\n")
+    except (OSError, ValueError):
+        pass  # as above
