@@ -51,7 +51,6 @@ class Protocol(HttpToolsProtocol):
         self.head_open = True  # also before the first byte: who connects and says nothing is let go
         self.refusal = MALFORMED
         self.head_clock: asyncio.TimerHandle | None = self.loop.call_later(self.head_seconds, self.head_late)
-        self.started = False  # whether the first bytes of a head have come
         self.turn = 0
         self.parts: list[bytes] | None = None  # the body of a request that may be answered on the spot
 
@@ -88,19 +87,19 @@ class Protocol(HttpToolsProtocol):
             self.head_bytes += len(data)
             if self.head_bytes > HEAD_BYTES:
                 self.refuse(HEAD_TOO_LONG)
-            elif self.head_clock is None and self.started:
+            elif self.head_clock is None:
                 self.head_clock = self.loop.call_later(self.head_seconds, self.head_late)
 
     def on_message_begin(self) -> None:
         """Open a head."""
         super().on_message_begin()
-        self.head_open = self.started = True
+        self.head_open = True
         self.head_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Refuse headers that are too long even when they come in one piece."""
         super().on_header(name, value)
-        self.head_bytes += len(name) + len(value)
+        self.head_bytes += len(name) + len(value) + 4
         if self.head_bytes > HEAD_BYTES:
             self.refusal = HEAD_TOO_LONG
             raise ValueError("headers too long")
@@ -128,7 +127,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Close the head, and choose the way."""
-        self.head_open = self.started = False
+        self.head_open = False
         self.stop_clock()
         url = self.url
         if (

@@ -1,0 +1,217 @@
+"""The ASGI door: mounted in Starlette and FastAPI, its lifespan, and bodies that come slowly, in parts, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from despam.errors import ModelError
+from despam.service import asgi
+from despam.service.settings import Settings
+
+SPAM = "WIN a free iPhone now"
+GOOD = json.dumps({"text": SPAM}).encode()
+Message = dict[str, Any]
+
+
+def make(**settings: Any) -> tuple[asgi.App, list[str]]:
+    """Make an app that logs into a list."""
+    log: list[str] = []
+    return asgi.create_app(Settings(**settings), log.append), log
+
+
+async def feed(app: asgi.App, parts: list[Message | float], method: str = "POST", **scope: Any) -> list[Message]:
+    """Send one request as ASGI messages; a number is a wait in seconds, and the end of the parts a client that goes silent."""
+    queue = list(parts)
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        while queue:
+            part = queue.pop(0)
+            if isinstance(part, dict):
+                return part
+            await asyncio.sleep(part)
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    whole = {"type": "http", "method": method, "path": "/classify", "query_string": b"", "headers": [], "root_path": "", **scope}
+    await app(whole, receive, send)
+    return sent
+
+
+def part(body: bytes, more: bool = True) -> Message:
+    """A part of a body."""
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+def status_of(sent: list[Message]) -> tuple[int, Any]:
+    """Read status and JSON."""
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+def test_a_body_may_come_in_any_number_of_parts() -> None:
+    """One byte at a time, with empty ones between."""
+    app, _ = make()
+    parts: list[Message | float] = [message for byte in GOOD for message in (part(bytes([byte])), part(b""))]
+    status, found = status_of(asyncio.run(feed(app, [*parts, part(b"", more=False)])))
+    assert (status, found["classification"]) == (200, "SPAM")
+
+
+@pytest.mark.parametrize("parts", [[], [part(b"{")], [part(b"{"), 0.05, part(b'"'), 0.05, part(b"t"), 0.05, part(b"e")]])
+def test_a_slow_body_is_refused_in_time(parts: list[Message | float]) -> None:
+    """All of it has to come within body_seconds; trickling does not help."""
+    app, log = make()
+    app.body_seconds = 0.12
+    sent = asyncio.run(asyncio.wait_for(feed(app, parts), 5))
+    assert status_of(sent) == (408, {"error": "The body did not arrive within 10 seconds; send it again."})
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert (b"access-control-allow-origin", b"*") in sent[0]["headers"]
+    assert json.loads(log[-1])["status"] == 408
+    assert json.loads(log[-1])["path"] == "/classify"
+
+
+def test_an_endless_body_is_refused_and_not_kept() -> None:
+    """413 after the limit; what comes on top is read to a bound and thrown away."""
+    app, _ = make()
+    endless: list[Message | float] = [part(b"a" * 65536) for _ in range(1000)]
+    status, found = status_of(asyncio.run(feed(app, endless)))
+    assert (status, found["error"]) == (413, "The body is larger than 1 MiB (1,048,576 bytes); send less at a time.")
+
+
+@pytest.mark.parametrize("parts", [[{"type": "http.disconnect"}], [part(b"{"), {"type": "http.disconnect"}]])
+def test_a_client_that_goes_away_gets_no_answer(parts: list[Message | float]) -> None:
+    """One line in the log, nothing sent."""
+    app, log = make()
+    assert asyncio.run(feed(app, parts)) == []
+    assert [json.loads(line)["event"] for line in log] == ["client went away"]
+
+
+def test_lifespan_opens_the_model_and_ends() -> None:
+    """Startup is complete when the model is there."""
+    app, _ = make()
+    assert asyncio.run(live(app)) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert app.built is not None
+
+
+def test_lifespan_says_why_it_fails() -> None:
+    """In one sentence, to the server and in the log."""
+    app, log = make(model_path="none.safetensors")
+    assert asyncio.run(live(app)) == ["lifespan.startup.failed"]
+    assert "none.safetensors" in json.loads(log[0])["error"]
+
+
+async def live(app: asgi.App) -> list[str]:
+    """Run a lifespan; give the types of what the app sent."""
+    queue = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    sent: list[str] = []
+
+    async def receive() -> Message:
+        return queue.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    await app({"type": "lifespan"}, receive, send)
+    return sent
+
+
+def test_a_model_that_cannot_be_read_is_a_500_in_words() -> None:
+    """Mounted apps get no lifespan: the first request finds out."""
+    app, log = make(model_path="none.safetensors")
+    with pytest.raises(ModelError):
+        app.api  # noqa: B018
+    status, found = status_of(asyncio.run(feed(app, [part(GOOD, more=False)])))
+    assert (status, found) == (500, {"error": "The service is not set up right; its log says what is wrong."})
+    assert "none.safetensors" in json.loads(log[-1])["error"]
+
+
+def test_a_websocket_is_closed() -> None:
+    """There is none here."""
+    app, _ = make()
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(app({"type": "websocket"}, receive, send))
+    assert sent == [{"type": "websocket.close", "code": 1000}]
+
+
+def test_the_app_reads_the_environment_when_it_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not on import: `despam.service.asgi:app` for any server."""
+    monkeypatch.setenv("DESPAM_API_KEY", "secret")
+    app = asgi.App(log=lambda line: None)
+    assert app.built is None
+    assert status_of(asyncio.run(feed(app, [part(GOOD, more=False)])))[0] == 401
+
+
+def ask(app: Any, url: str, **more: Any) -> httpx.Response:
+    """Ask an ASGI app over httpx."""
+
+    async def run() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://site") as client:
+            return await client.request("POST" if "json" in more else "GET", url, **more)
+
+    return asyncio.run(run())
+
+
+def mount_in_starlette(app: asgi.App) -> Any:
+    """As its documentation says."""
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    return Starlette(routes=[Mount("/spam", app=app)])
+
+
+def mount_in_fastapi(app: asgi.App) -> Any:
+    """As its documentation says."""
+    from fastapi import FastAPI
+
+    site = FastAPI()
+    site.mount("/spam", app)
+    return site
+
+
+@pytest.mark.parametrize("mount", [mount_in_starlette, mount_in_fastapi])
+def test_the_app_can_be_mounted(mount: Callable[[asgi.App], Awaitable[None]]) -> None:
+    """Below a prefix everything is as at the root, its own 404 included."""
+    site = mount(make()[0])
+    assert ask(site, "/spam/classify", json={"text": SPAM}).json()["classification"] == "SPAM"
+    assert ask(site, "/spam/health").json()["status"] == "ok"
+    assert ask(site, "/spam/").headers["content-type"] == "text/html; charset=utf-8"
+    assert ask(site, "/spam/main.js").status_code == 200
+    missing = ask(site, "/spam/nowhere")
+    assert (missing.status_code, missing.headers["access-control-allow-origin"]) == (404, "*")
+
+
+@pytest.mark.parametrize(("root", "path"), [("", "/classify"), ("/spam", "/spam/classify"), ("/spam", "/classify")])
+def test_a_root_path_is_taken_off_where_the_server_leaves_it_on(root: str, path: str) -> None:
+    """Servers differ."""
+    app, _ = make()
+    assert status_of(asyncio.run(feed(app, [part(GOOD, more=False)], root_path=root, path=path)))[0] == 200
+
+
+def test_a_large_body_is_judged_beside_the_event_loop() -> None:
+    """While one client's megabyte is judged, others are answered."""
+    app, log = make()
+    large = json.dumps({"texts": ["win a free phone " * 60] * 900}).encode()
+
+    async def both() -> None:
+        slow = asyncio.create_task(feed(app, [part(large, more=False)], path="/classify/batch"))
+        await asyncio.sleep(0.005)
+        await feed(app, [part(GOOD, more=False)])
+        await slow
+
+    asyncio.run(both())
+    assert [json.loads(line)["path"] for line in log] == ["/classify", "/classify/batch"]
