@@ -1,0 +1,180 @@
+"""Check every object of a registry, and mend what a crash or a hand left.
+
+Knows what a registry may hold and which of its disagreements have one right answer: those are mended when asked for.
+Refuses to guess: a pointer to a version that is not there, or bytes with a wrong hash, are said with the command that
+puts them right.
+
+Invariant: mending only ever adds what is known to be right (an entry that the pointer carries, a pointer that the
+history ends with) and removes only files that no finished write left behind; it may run while others promote.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from despam.errors import CorruptVersion, DespamError, ModelError, StorageDown
+from despam.registry import catalogue
+from despam.registry.entry import Entry, adopt, entry_of
+from despam.registry.reader import POINTER, fetch, model_path, open_checked, read_pointer
+
+if TYPE_CHECKING:
+    from despam.registry.writer import Registry
+
+FOLDERS = ("models/", "history/")
+OLD_SECONDS = 3600  # a half-written file this old belongs to nobody who is still at work
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about one object."""
+
+    kind: str  # error | left-over | note
+    path: str
+    what: str
+    mended: bool = False
+
+    @property
+    def open(self) -> bool:
+        """True when somebody has to do something."""
+        return self.kind != "note" and not self.mended
+
+
+def examine(registry: Registry, mend: bool) -> list[Finding]:
+    """Check every object, and with `mend` put right what has one right answer."""
+    if not registry.storage.folder:
+        list(registry.storage.list("models"))  # a bucket that is not there is an error of storage, no finding
+    return [*_models(registry), *_history(registry, mend), *_strangers(registry, mend)]
+
+
+def _models(registry: Registry) -> Iterator[Finding]:
+    """Check name, hash and use of every stored version."""
+    for sha256 in sorted(catalogue.stored(registry.storage)):
+        path = model_path(sha256)
+        try:
+            open_checked(fetch(registry.storage, sha256), sha256, "")
+        except StorageDown:
+            raise
+        except CorruptVersion as error:
+            yield Finding("error", path, _bare(error, registry))
+        except ModelError as error:
+            yield Finding("error", path, f"{error}; remove it, or publish it again with a despam that reads it")
+
+
+def _history(registry: Registry, mend: bool) -> Iterator[Finding]:
+    """Check the entries, the pointer, and that they agree."""
+    objects = registry.history_objects()
+    yield from (
+        Finding("error", path, "is no entry of the history; restore or remove it")
+        for path, entry in objects
+        if not entry
+    )
+    entries = [entry for _, entry in objects if entry]
+    yield from _chain(entries)
+    found = registry.storage.get(POINTER)
+    if found is None:
+        if entries:
+            yield _restore_pointer(registry, entries[-1], mend)
+        return
+    try:
+        pointer = read_pointer(found, registry.url)
+    except CorruptVersion as error:
+        yield Finding("error", POINTER, _bare(error, registry))
+        return
+    yield from _target(registry, pointer.sha256)
+    last = entries[-1] if entries else None
+    entry = entry_of(pointer)
+    if entry is None:
+        number = registry.highest() + 1
+        if last and last.id == adopt(pointer, None, number).id:
+            return  # written by hand, and already taken into the history
+        yield _record(
+            registry, adopt(pointer, last, number), mend, "was written by hand and is in no entry of the history"
+        )
+    elif last is None or last.number < entry.number:
+        yield _record(registry, entry, mend, "a promotion ended before its entry was written")
+    elif last.id != entry.id:
+        what = f"is at entry {entry.number}, the history goes on to {last.number}; promote the right version"
+        yield Finding("error", POINTER, what)
+
+
+def _chain(entries: list[Entry]) -> Iterator[Finding]:
+    """Check that each entry goes on from the one before it."""
+    for number, entry in enumerate(entries, 1):
+        if entry.number != number and (number == 1 or entries[number - 2].number != entry.number - 1):
+            yield Finding("error", entry.path, "an entry before it is missing; restore it from a backup")
+    for older, newer in pairwise(entries):
+        if newer.before != older.after:
+            yield Finding(
+                "error",
+                newer.path,
+                f"says that {(newer.before or 'nothing')[:12]} was live, {older.path} says {older.version}",
+            )
+        if newer.when and newer.when < older.when:
+            yield Finding(
+                "note",
+                newer.path,
+                f"is dated {newer.when}, before entry {older.number}: the clock of {newer.who} was wrong",
+            )
+
+
+def _target(registry: Registry, sha256: str) -> Iterator[Finding]:
+    """Check that the live version is there; its bytes are checked among the models."""
+    if sha256 not in catalogue.stored(registry.storage):
+        what = (
+            f"names version {sha256[:12]}, which is not there; publish that model, or `despam promote` another version"
+        )
+        yield Finding("error", POINTER, what)
+
+
+def _record(registry: Registry, entry: Entry, mend: bool, what: str) -> Finding:
+    """Write the entry that only the pointer has."""
+    finding = Finding("left-over", entry.path, f"{what} ({entry.version}, {entry.who}, {entry.when})")
+    if not mend:
+        return finding
+    registry.storage.create(entry.path, entry.to_history())
+    there = registry.entry_at(entry.number)
+    return replace(finding, mended=there is not None and there.id == entry.id)
+
+
+def _restore_pointer(registry: Registry, last: Entry, mend: bool) -> Finding:
+    """Write the pointer that the history ends with."""
+    finding = Finding("error", POINTER, f"is missing; the history ends with {last.version} live")
+    return replace(finding, mended=registry.storage.create(POINTER, last.to_pointer())) if mend else finding
+
+
+def _strangers(registry: Registry, mend: bool) -> Iterator[Finding]:
+    """Name what no registry writes, and half-written files in a folder."""
+    known = {model_path(sha256) for sha256 in catalogue.stored(registry.storage)} | {POINTER}
+    for listed in registry.storage.list():
+        if listed.path not in known and not listed.path.startswith("history/"):
+            yield Finding("note", listed.path, "is no object of a registry; it does no harm")
+    if registry.storage.folder:
+        yield from _half_written(Path(registry.storage.folder), mend)
+
+
+def _half_written(folder: Path, mend: bool) -> Iterator[Finding]:
+    """Name what a killed write left in a folder: obstore writes NAME#1 and links it to NAME when it is whole."""
+    for path in sorted(folder.rglob("*#*")):
+        if not path.is_file() or not path.name.rpartition("#")[2].isdecimal():
+            continue
+        finding = Finding(
+            "left-over", path.relative_to(folder).as_posix(), "a write ended in the middle; nothing reads this file"
+        )
+        if mend and time.time() - path.stat().st_mtime > OLD_SECONDS:
+            path.unlink(missing_ok=True)
+            finding = replace(finding, mended=True)
+        elif mend:
+            finding = replace(
+                finding,
+                what=f"{finding.what}; it is younger than an hour, so somebody may be writing it: run this later",
+            )
+        yield finding
+
+
+def _bare(error: DespamError, registry: Registry) -> str:
+    return str(error).removeprefix(f"{registry.url}: ").rstrip(".")

@@ -1,0 +1,105 @@
+"""What storage or the network said -> one sentence that ends in the next step.
+
+Knows the codes of S3, GCS and Azure and the words of obstore's errors. Knows nothing of models or versions. Codes come
+first: they stand inside `<Code>` of the answer and say more than the kind of exception, which is 403 for a wrong clock
+and a wrong key alike.
+
+Invariant: whatever obstore raises becomes a StorageDown; its long text, with addresses and request ids, never reaches a
+user.
+"""
+
+from __future__ import annotations
+
+from despam.errors import StorageDown
+
+# (words to look for in the error's text, sentence); the first that fits
+CODES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("NoSuchBucket", "ContainerNotFound"), "the bucket does not exist; make it, or correct the name"),
+    (
+        ("RequestTimeTooSkewed", "RequestExpired"),
+        "this machine's clock is wrong by more than storage accepts; set it (timedatectl set-ntp true)",
+    ),
+    (
+        ("ExpiredToken", "TokenRefreshRequired", "ExpiredAuthenticationToken"),
+        "the credentials have expired; get new ones (aws sso login, or aws configure)",
+    ),
+    (
+        ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "AuthenticationFailed"),
+        "the credentials are wrong; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the variables of your cloud",
+    ),
+    (
+        (
+            "PermanentRedirect",
+            "AuthorizationHeaderMalformed",
+            "IllegalLocationConstraint",
+            "bare redirect",
+            "301 Moved",
+        ),
+        "the bucket is in another region; set AWS_REGION to the bucket's region",
+    ),
+    (
+        ("AccessDenied", "AllAccessDisabled", "AuthorizationPermissionMismatch", "AuthorizationFailure"),
+        "access denied: the bucket is somebody else's, or these credentials lack s3:GetObject, s3:PutObject or "
+        "s3:ListBucket on it; ask its owner",
+    ),
+    (("MissingAccount", "Account must be specified"), "the storage account is missing; set AZURE_STORAGE_ACCOUNT_NAME"),
+    (("QuotaExceeded", "EntityTooLarge"), "storage takes no more; free some, or raise the quota"),
+    (
+        ("SlowDown", "503 Service", "ServerBusy", "429 Too Many", "ThrottlingException"),
+        "storage asks to slow down; try again in a minute",
+    ),
+    (
+        ("169.254.169.254", "169.254.170.2", "metadata.google.internal", "token request", "MissingAccessKey"),
+        "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE), or the variables "
+        "of your cloud",
+    ),
+    (
+        ("timed out", "TimedOut", "deadline has elapsed"),
+        "storage did not answer in time; try again, or check the network",
+    ),
+    (
+        ("dns error", "failed to lookup"),
+        "the name of the storage host cannot be found; check the network and AWS_ENDPOINT_URL",
+    ),
+    (("Connection refused",), "nothing listens at the storage address; check AWS_ENDPOINT_URL, or start it"),
+    (("No space left",), "the disk is full; free some space"),
+    (("Read-only file system",), "the folder cannot be written to; choose another one"),
+    (("Permission denied",), "this user may not read or write there; correct the folder's permissions"),
+    (
+        ("end of file before message", "connection closed", "Connection reset", "IncompleteMessage", "error decoding"),
+        "the connection broke in the middle; try again",
+    ),
+    (("builder error",), "the storage address cannot be used; check AWS_ENDPOINT_URL"),
+    (
+        ("501 Not Implemented", "NotImplemented"),
+        "this storage has no conditional writes, which a registry needs; use another",
+    ),
+    (
+        ("500 Internal", "502 Bad", "504 Gateway", "InternalError"),
+        "storage has trouble of its own; try again in a minute",
+    ),
+    (("error sending request",), "storage cannot be reached; check the network and AWS_ENDPOINT_URL"),
+)
+KINDS = {
+    "PermissionDeniedError": "access denied; ask the owner of the bucket for the right to read and write it",
+    "UnauthenticatedError": "the credentials are missing or wrong; check the variables of your cloud",
+    "NotSupportedError": "this storage lacks something that a registry needs; use another",
+}
+
+
+def translate(error: BaseException, url: str, doing: str) -> StorageDown:
+    """Make the StorageDown for what obstore raised while `doing` something, as in "reading the live pointer"."""
+    return StorageDown(f"{doing} failed: {explain(error)}.", url)
+
+
+def explain(error: BaseException) -> str:
+    """Say what went wrong and what to do."""
+    text = f"{error} {error.__cause__ or ''}"
+    for words, sentence in CODES:
+        if any(word in text for word in words):
+            return sentence
+    kind = type(error).__name__
+    if kind in KINDS:
+        return KINDS[kind]
+    first = str(error).split("\n", 1)[0][:160]
+    return f"storage said {first!r}; `despam doctor` may know more"

@@ -1,0 +1,278 @@
+"""Objects under one URL: get, list, create, swap. The only file that talks to obstore.
+
+Knows URLs, environment variables, timeouts, and that a folder has no conditional update: there a lock file serializes
+the swap between processes. Knows nothing of models, versions or history.
+
+Invariants: `create` never overwrites; `swap` changes an object only if it is still the one that was read; every failure
+is a StorageDown in one sentence. obstore's threads do not survive a fork, after which a call would wait for ever: a
+process forked from one that has used storage is told so instead.
+"""
+
+from __future__ import annotations
+
+import os
+
+from despam.errors import CorruptVersion, MissingExtra, SettingError, StorageDown
+from despam.registry.faults import translate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from typing import Any
+
+SCHEMES = {"s3": "s3", "s3a": "s3", "gs": "gs", "az": "az", "azure": "az", "abfs": "az", "abfss": "az", "adl": "az"}
+EXAMPLES = "a folder, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX"
+LOCK = ".lock"
+SMALL_BYTES = 1 << 20  # a pointer or an entry is a few hundred bytes
+
+used_by = 0  # the process that has started obstore's threads
+
+
+class Found:
+    """An object as read; `unchanged` when storage said that it still has the ETag asked about."""
+
+    __slots__ = ("data", "etag", "generation", "modified", "unchanged")
+
+    def __init__(
+        self, data: bytes, etag: str, generation: str | None, modified: datetime | None, unchanged: bool = False
+    ):
+        self.data = data
+        self.etag = etag
+        self.generation = generation  # GCS swaps by generation, the others by ETag
+        self.modified = modified
+        self.unchanged = unchanged
+
+
+class Listed:
+    """An object as listed."""
+
+    __slots__ = ("modified", "path", "size_bytes")
+
+    def __init__(self, path: str, size_bytes: int, modified: datetime) -> None:
+        self.path = path
+        self.size_bytes = size_bytes
+        self.modified = modified
+
+
+class Storage:
+    """Objects under one URL."""
+
+    def __init__(self, url: str, timeout_ms: int = 10_000, retries: int = 3, make_folder: bool = False) -> None:
+        """Open it; talks to nobody yet, except that a folder must be there or `make_folder` makes it."""
+        self.url = url
+        self.folder = folder_of(url)
+        self.timeout_ms = timeout_ms
+        self.retries = retries
+        self.store = self._open(make_folder)
+
+    def _open(self, make_folder: bool) -> Any:
+        """Make the obstore store."""
+        try:
+            from obstore.store import LocalStore, from_url
+        except ImportError:
+            raise MissingExtra("A registry", "registry") from None
+        if self.folder:
+            if not make_folder and not os.path.isdir(self.folder):  # noqa: PTH112  pathlib costs 5 ms in the serving path
+                raise StorageDown("there is no such folder; `despam publish` makes one.", self.url)
+            return self._call("opening", lambda: LocalStore(self.folder, mkdir=make_folder))
+        from datetime import timedelta
+
+        options: Any = {
+            "timeout": f"{self.timeout_ms}ms",
+            "connect_timeout": f"{min(self.timeout_ms, 2000)}ms",
+            "pool_idle_timeout": "20s",  # shorter than what S3 keeps open, so that no dead connection is used again
+            "allow_http": endpoint_of(self.url).startswith("http://"),
+        }
+        retry: Any = {
+            "max_retries": self.retries,
+            "retry_timeout": timedelta(milliseconds=self.timeout_ms * (self.retries + 1)),
+        }
+        given: Any = settings_of(self.url)
+        return self._call(
+            "opening", lambda: from_url(self.url, config=given, client_options=options, retry_config=retry)
+        )
+
+    def _call(self, doing: str, work: Callable[[], Any]) -> Any:
+        """Run one call into obstore; absence (FileNotFoundError of a key) and lost conditions pass through by name."""
+        global used_by
+        if used_by not in (0, os.getpid()):
+            raise StorageDown(
+                f"{doing} failed: this process was forked from one that uses storage; start it afresh.", self.url
+            )
+        used_by = os.getpid()
+        try:
+            return work()
+        except BaseException as error:
+            kind = type(error).__name__
+            if not isinstance(error, Exception) and kind != "PanicException":
+                raise  # Ctrl-C; a panic inside obstore is no Exception either
+            lost = kind in ("AlreadyExistsError", "PreconditionError", "NotModifiedError")
+            absent = kind == "FileNotFoundError" and not any(
+                code in str(error) for code in ("NoSuchBucket", "ContainerNotFound")
+            )
+            if lost or absent:
+                raise
+            raise translate(error, self.url, doing) from error
+
+    def get(self, path: str, unless_etag: str = "", limit_bytes: int = SMALL_BYTES) -> Found | None:
+        """Read an object; None when there is none. Raises CorruptVersion when it is larger than the limit."""
+        import obstore
+
+        def read() -> Found:
+            result = obstore.get(self.store, path, options={"if_none_match": unless_etag} if unless_etag else None)
+            meta = result.meta
+            if meta["size"] > limit_bytes:
+                raise CorruptVersion(f"{path} has {meta['size']:,} bytes, the limit is {limit_bytes:,}.", self.url)
+            return Found(bytes(result.bytes()), meta["e_tag"] or "", meta["version"], meta["last_modified"])
+
+        try:
+            found: Found = self._call(f"reading {path}", read)
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            if type(error).__name__ == "NotModifiedError":
+                return Found(b"", unless_etag, None, None, unchanged=True)
+            raise
+        return found
+
+    def get_start(self, path: str, start: int, length: int) -> bytes:
+        """Read a range of an object; shorter where the object ends."""
+        import obstore
+
+        return bytes(
+            self._call(f"reading {path}", lambda: obstore.get_range(self.store, path, start=start, length=length))
+        )
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Listed]:
+        """List the objects under a prefix, of a path greater than `after`."""
+        import obstore
+
+        def read() -> list[Any]:
+            stream = obstore.list(self.store, prefix or None, offset=after or None, chunk_size=1000)
+            return [meta for chunk in stream for meta in chunk]
+
+        for meta in self._call("listing", read):
+            if meta["path"] != LOCK:
+                yield Listed(meta["path"], meta["size"], meta["last_modified"])
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write an object that is not there yet; False when it is there."""
+        import obstore
+
+        try:
+            self._call(f"writing {path}", lambda: obstore.put(self.store, path, data, mode="create"))
+        except Exception as error:
+            if type(error).__name__ in ("AlreadyExistsError", "PreconditionError"):
+                return False
+            raise
+        self._settle(path)
+        return True
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Write an object, whatever is there."""
+        import obstore
+
+        self._call(f"writing {path}", lambda: obstore.put(self.store, path, data, use_multipart=False))
+        self._settle(path)
+
+    def swap(self, path: str, data: bytes, old: Found | None) -> bool:
+        """Write an object if it is still `old` (None: if there is none); False when it is another one."""
+        if old is None:
+            return self.create(path, data)
+        if self.folder:
+            return self._swap_locked(path, data, old)
+        import obstore
+
+        wanted: Any = {"e_tag": old.etag}
+        if old.generation:
+            wanted["version"] = old.generation
+        try:
+            self._call(f"writing {path}", lambda: obstore.put(self.store, path, data, mode=wanted))
+        except Exception as error:
+            if type(error).__name__ in ("AlreadyExistsError", "PreconditionError", "FileNotFoundError"):
+                return False
+            raise
+        return True
+
+    def _swap_locked(self, path: str, data: bytes, old: Found) -> bool:
+        """Compare and write under a lock of the kernel's, which ends with the process however that ends."""
+        import fcntl
+
+        with open(os.path.join(self.folder, LOCK), "ab") as lock:  # noqa: PTH118, PTH123
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            now = self.get(path)
+            if now is None or now.data != old.data:
+                return False
+            self.replace(path, data)
+        return True
+
+    def _settle(self, path: str) -> None:
+        """Bring a file of a folder to the disk, so that a promotion that was said to be done survives a power cut."""
+        if not self.folder:
+            return
+        full = os.path.join(self.folder, path)  # noqa: PTH118
+        for name in (full, os.path.dirname(full)):  # noqa: PTH120
+            descriptor = os.open(name, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def delete(self, path: str) -> None:
+        """Remove an object."""
+        import obstore
+
+        self._call(f"removing {path}", lambda: obstore.delete(self.store, path))
+
+
+def folder_of(url: str) -> str:
+    """Give the absolute folder of a path or file:// URL, "" for storage elsewhere. Raises SettingError."""
+    scheme, separator, rest = url.partition("://")
+    if not url or "\0" in url:
+        raise SettingError(f"{url!r} is no registry; give {EXAMPLES}.")
+    if not separator:
+        return os.path.abspath(os.path.expanduser(url))  # noqa: PTH100, PTH111
+    if scheme == "file":
+        if not rest.startswith("/"):
+            raise SettingError(f"{url} names no absolute folder; write file:///FOLDER, or the folder alone.")
+        from urllib.parse import unquote
+
+        return os.path.abspath(unquote(rest))  # noqa: PTH100
+    if scheme not in SCHEMES:
+        raise SettingError(f"{url} is no registry; give {EXAMPLES}.")
+    if "@" in rest:
+        raise SettingError("The registry's URL holds credentials; give them in the environment instead.")
+    if not rest.strip("/"):
+        raise SettingError(f"{url} names no bucket; give {EXAMPLES}.")
+    return ""
+
+
+def endpoint_of(url: str) -> str:
+    """Give the endpoint that the environment names for a URL's kind of storage, or the empty string."""
+    names: tuple[str, ...]
+    if SCHEMES.get(url.partition("://")[0]) == "s3":
+        names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    else:
+        names = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "GOOGLE_BASE_URL", "STORAGE_EMULATOR_HOST")
+    return next((os.environ[name] for name in names if os.environ.get(name)), "")
+
+
+def settings_of(url: str) -> dict[str, str] | None:
+    """Give what obstore does not find by itself: the S3 endpoint and region, and the keys of an AWS profile."""
+    if SCHEMES[url.partition("://")[0]] != "s3":
+        return None
+    given: dict[str, str] = {}
+    if endpoint := endpoint_of(url):
+        given["endpoint"] = endpoint
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not os.environ.get("AWS_ACCESS_KEY_ID"):
+        from despam.registry.profile import read_profile
+
+        profile = read_profile(os.environ)
+        region = region or profile.pop("region", None)
+        profile.pop("region", None)
+        given.update(profile)
+    if region:
+        given["region"] = region
+    return given

@@ -1,0 +1,314 @@
+"""Publish, promote, roll back: the registry as people and CI jobs change it.
+
+Knows the order of writes that makes a crash harmless (docs/decisions/0002-registry-crash-safety.md): the swap of the
+pointer is the one moment of a promotion, and the pointer carries the whole entry, so that the history can be completed
+from it. Knows nothing of obstore, terminals or gates: a gate is a function that the caller gives and that raises.
+
+Invariant: an entry's object exists before the pointer moves on from it; a promotion that was not told to have won or
+lost is said to be unknown, never silently dropped.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from despam.core.digest import sha256_hex
+from despam.core.model import load
+from despam.errors import CorruptVersion, PromotionLost, RegistryError, StorageDown, UnknownVersion
+from despam.registry import catalogue
+from despam.registry.entry import LONGEST, Entry, adopt, entry_of, parse_entry
+from despam.registry.reader import HEX, POINTER, Pointer, fetch, model_path, open_checked, read_pointer
+from despam.registry.storage import Storage
+
+if TYPE_CHECKING:
+    from despam.registry.catalogue import Version
+    from despam.registry.doctor import Finding
+    from despam.registry.storage import Found
+
+    Gate = Callable[[bytes, bytes | None], None]  # (candidate, live or None); raises when the answer is no
+
+SWAP_ATTEMPTS = 4
+SHOWN = 10
+NEWEST = "newest"  # no hex digits, so no version is called that
+
+
+@dataclass(frozen=True)
+class Published:
+    """What publishing did."""
+
+    version: str
+    sha256: str
+    size_bytes: int
+    existed: bool  # the very file was there already
+    mended: bool = False  # it was there with broken bytes, which have been replaced
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """What a promotion or a rollback did."""
+
+    entry: Entry
+    changed: bool = True  # False: it was live already
+    recorded: bool = (
+        True  # False: the history's object is still to be written, which the next promotion or the doctor does
+    )
+
+
+@dataclass(frozen=True)
+class Base:
+    """The pointer as read, what it stands on, and the number of the next entry."""
+
+    pointer: Pointer | None
+    entry: Entry | None
+    number: int
+
+    @property
+    def found(self) -> Found | None:
+        """The object to swap away."""
+        return self.pointer.found if self.pointer else None
+
+    @property
+    def sha256(self) -> str | None:
+        """The full hash that is live."""
+        return self.entry.after if self.entry else None
+
+
+class Registry:
+    """A registry, read and changed."""
+
+    def __init__(self, url: str, timeout_ms: int = 10_000, retries: int = 3, make_folder: bool = False) -> None:
+        self.url = url
+        self.storage = Storage(url, timeout_ms, retries, make_folder)
+
+    # reading
+
+    def live(self) -> Pointer | None:
+        """Read the live pointer; None when nothing was ever promoted."""
+        found = self.storage.get(POINTER)
+        return read_pointer(found, self.url) if found else None
+
+    def fetch(self, version: str) -> bytes:
+        """Read a version's bytes, checked against its hash; a unique prefix is enough."""
+        return fetch(self.storage, self.find(version))
+
+    def versions(self) -> list[Version]:
+        """List the stored versions with date, size and card, the newest first."""
+        objects = catalogue.stored(self.storage)
+        found = self.storage.get(POINTER)
+        try:
+            live = read_pointer(found, self.url).sha256 if found else ""
+        except CorruptVersion:
+            live = ""  # the list is what somebody needs to mend it
+        return catalogue.describe(self.storage, objects, live)
+
+    def history(self) -> list[Entry]:
+        """List the promotions, the oldest first; the last is read from the pointer when its own object is missing."""
+        entries = [entry for _, entry in self.history_objects() if entry]
+        pointer = self.live()
+        last = entry_of(pointer) if pointer else None
+        if last is not None and all(entry.id != last.id for entry in entries):
+            entries.append(last)
+        return entries
+
+    def history_objects(self) -> list[tuple[str, Entry | None]]:
+        """Read every object of the history, in order; None for one that is no entry."""
+        found = []
+        for path in sorted(listed.path for listed in self.storage.list("history")):
+            data = self.storage.get(path)
+            found.append((path, parse_entry(data.data) if data else None))
+        return found
+
+    def find(self, version: str) -> str:
+        """Find the full hash by a unique prefix, or of `newest`. Raises UnknownVersion, which lists what there is."""
+        prefix = version.strip().lower()
+        objects = catalogue.stored(self.storage)
+        newest = sorted(objects, key=lambda sha256: objects[sha256].modified, reverse=True)
+        fitting = (
+            [sha256 for sha256 in newest if sha256.startswith(prefix)] if prefix and HEX.issuperset(prefix) else []
+        )
+        if prefix == NEWEST:
+            fitting = newest[:1]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise UnknownVersion(f"{version!r} fits {_listed(fitting)}; give more digits.", self.url)
+        there = f"there are {_listed(newest)}" if newest else "it holds none yet: run `despam publish MODEL`"
+        raise UnknownVersion(f"no version {version!r}; {there}.", self.url)
+
+    # changing
+
+    def publish(self, model: bytes | str | os.PathLike[str]) -> Published:
+        """Store a model under its own hash, after opening it and scoring with it. Raises a ModelError."""
+        if not isinstance(model, bytes):
+            load(model)  # its errors name the path
+            model = Path(model).read_bytes()
+        sha256 = sha256_hex(model)
+        open_checked(model, sha256, self.url)
+        if self.storage.create(model_path(sha256), model):
+            return Published(sha256[:12], sha256, len(model), existed=False)
+        try:
+            fetch(self.storage, sha256)
+        except CorruptVersion:
+            self.storage.replace(model_path(sha256), model)
+            return Published(sha256[:12], sha256, len(model), existed=True, mended=True)
+        return Published(sha256[:12], sha256, len(model), existed=True)
+
+    def promote(self, version: str, why: str = "", who: str = "", gate: Gate | None = None) -> Promoted:
+        """Make a version live. Raises PromotionLost when somebody else promoted between our first look and our swap."""
+        sha256 = self.find(version)
+        base = self._base()
+        data = fetch(self.storage, sha256)
+        open_checked(data, sha256, self.url)
+        if base.entry and base.sha256 == sha256:
+            return Promoted(base.entry, changed=False, recorded=self._record(base.entry))
+        if gate is not None:
+            gate(data, self._live_bytes(base))
+        previous = base.entry.number if base.entry else None
+        return self._move(base, "promote", sha256, previous, why, who)
+
+    def rollback(self, why: str = "", who: str = "") -> Promoted:
+        """Make the version live that was live before; again, and it is the one before that."""
+        base = self._base()
+        if base.entry is None:
+            raise UnknownVersion("nothing is live yet, so there is nothing to roll back.", self.url)
+        target, previous = self._before(base.entry)
+        open_checked(fetch(self.storage, target), target, self.url)
+        return self._move(base, "rollback", target, previous, why, who)
+
+    def doctor(self, mend: bool = False) -> list[Finding]:
+        """Check every object; with `mend` complete what a crash left half done."""
+        from despam.registry.doctor import examine
+
+        return examine(self, mend)
+
+    # how
+
+    def _base(self) -> Base:
+        """Read the pointer and make sure that its entry stands in the history."""
+        pointer = self.live()
+        entry = entry_of(pointer) if pointer else None
+        number = self.highest(entry.number if entry else 0)
+        if pointer and entry is None:
+            last = self.entry_at(number)
+            entry = adopt(pointer, last, number + 1)
+            if last and last.id == entry.id:
+                entry = last  # adopted before
+        if entry and not self._record(entry):
+            raise StorageDown("the history cannot be completed; run `despam doctor`.", self.url)
+        return Base(pointer, entry, max(number, entry.number if entry else 0) + 1)
+
+    def highest(self, known: int = 0) -> int:
+        """Give the highest number in the history, which is at least `known`."""
+        after = f"history/{known:08d}.json" if known else ""
+        numbers = (
+            listed.path.removeprefix("history/").removesuffix(".json") for listed in self.storage.list("history", after)
+        )
+        return max([known, *(int(number) for number in numbers if number.isdecimal())])
+
+    def entry_at(self, number: int) -> Entry | None:
+        """Read one entry of the history."""
+        found = self.storage.get(f"history/{number:08d}.json") if number else None
+        return parse_entry(found.data) if found else None
+
+    def _record(self, entry: Entry) -> bool:
+        """Write an entry's object if it is not there; False when another entry has its number."""
+        if self.storage.create(entry.path, entry.to_history()):
+            return True
+        there = self.entry_at(entry.number)
+        return there is not None and there.id == entry.id
+
+    def _before(self, entry: Entry) -> tuple[str, int | None]:
+        """Give the version that a rollback goes to, and the entry that the next rollback would go to."""
+        target = self.entry_at(entry.previous) if entry.previous else None
+        if target is not None:
+            return target.after, target.previous
+        if entry.before is None:
+            raise UnknownVersion(f"nothing was live before {entry.version}; run `despam versions`.", self.url)
+        return entry.before, None
+
+    def _live_bytes(self, base: Base) -> bytes | None:
+        """Read the live model for a gate; None when there is none that can be read."""
+        try:
+            return fetch(self.storage, base.sha256) if base.sha256 else None
+        except (CorruptVersion, UnknownVersion):
+            return None
+
+    def _move(self, base: Base, action: str, sha256: str, previous: int | None, why: str, who: str) -> Promoted:
+        """Swap the pointer, then write the history's object."""
+        when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        who = (who or whoami())[:LONGEST]
+        entry = Entry(base.number, uuid.uuid4().hex, action, when, who, why[:LONGEST], base.sha256, sha256, previous)
+        self._swap(base, entry)
+        try:
+            return Promoted(entry, recorded=self._record(entry))
+        except RegistryError:
+            return Promoted(entry, recorded=False)
+
+    def _swap(self, base: Base, entry: Entry) -> None:
+        """Swap the pointer; find out what happened when the answer is not clear. Raises PromotionLost, StorageDown."""
+        old, refused = base.found, None
+        for _ in range(SWAP_ATTEMPTS):
+            try:
+                if self.storage.swap(POINTER, entry.to_pointer(), old):
+                    return
+                refused = None
+            except StorageDown as error:
+                refused = error
+            now = self._look_again(refused)
+            if self._is_done(now, entry):
+                return
+            if (now.data if now else None) != (base.found.data if base.found else None):
+                raise self._lost(now)
+            old = now  # nobody moved it: the answer was lost on the way, or the ETag was wrong
+        raise refused or StorageDown("storage refuses the swap though nobody else promotes; try again.", self.url)
+
+    def _look_again(self, refused: StorageDown | None) -> Found | None:
+        """Read the pointer after a swap that did not clearly succeed."""
+        try:
+            return self.storage.get(POINTER)
+        except StorageDown as error:
+            sentence = (
+                "it is not known whether the promotion took effect; run `despam versions` when storage answers again."
+            )
+            raise StorageDown(sentence, self.url) from (refused or error)
+
+    def _is_done(self, now: Found | None, entry: Entry) -> bool:
+        """Say whether our entry is live, or was until somebody promoted over it."""
+        if now is None:
+            return False
+        there = entry_of(read_pointer(now, self.url))
+        if there is None:
+            return False
+        if there.id == entry.id:
+            return True
+        ours = self.entry_at(entry.number) if there.number > entry.number else None
+        return ours is not None and ours.id == entry.id
+
+    def _lost(self, now: Found | None) -> PromotionLost:
+        """Say who was faster."""
+        entry = entry_of(read_pointer(now, self.url)) if now else None
+        winner = f"{entry.who} made {entry.version} live meanwhile" if entry else "the pointer was changed meanwhile"
+        return PromotionLost(
+            f"{winner}, so nothing was changed; look at `despam versions`, then promote again.", self.url
+        )
+
+
+def whoami() -> str:
+    """Name the person and machine of a promotion."""
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (OSError, KeyError):
+        return f"user {os.getuid()}@{socket.gethostname()}"
+
+
+def _listed(hashes: list[str]) -> str:
+    shown = ", ".join(sha256[:12] for sha256 in hashes[:SHOWN])
+    return shown if len(hashes) <= SHOWN else f"{shown} and {len(hashes) - SHOWN} more"
