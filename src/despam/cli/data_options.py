@@ -35,7 +35,8 @@ def read_rows(paths: tuple[str, ...], options: dict[str, Any]) -> list[Row]:
     """Read all labelled rows of DATA."""
     from despam import corpus
 
-    return list(corpus.read(list(paths), **{name: options[name] for name in READ_OPTIONS}))
+    chosen = {name: options[name] for name in READ_OPTIONS}
+    return list(corpus.read(list(paths), **chosen, say=lambda sentence: click.echo(sentence, err=True)))
 
 
 def load_model(path: str) -> Any:

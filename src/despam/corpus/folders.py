@@ -34,6 +34,13 @@ class FolderBlock(NamedTuple):
     files: list[tuple[int, str, str | None]]
     position: int
 
+    def size(self) -> int:
+        """Count the rows; an mbox among the files has to be read for it."""
+        plan = Plan(decode_mail=False)
+        mboxes = [item for item in self.files if item[1].lower().endswith(".mbox")]
+        inside = (file_rows(Path(path), Path(self.root), number, label, plan) for number, path, label in mboxes)
+        return len(self.files) - len(mboxes) + sum(1 for rows in inside for _ in rows)
+
     def rows(self, plan: Plan) -> Iterator[Row]:
         """Read the files."""
         for number, path, label in self.files:

@@ -29,6 +29,10 @@ class MailBlock(NamedTuple):
     messages: list[tuple[int, bytes]]
     position: int
 
+    def size(self) -> int:
+        """Count the rows."""
+        return len(self.messages)
+
     def rows(self, plan: Plan) -> Iterator[Row]:
         """Decode the messages."""
         for number, data in self.messages:

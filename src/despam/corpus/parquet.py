@@ -26,6 +26,10 @@ class ParquetBlock(NamedTuple):
     records: list[dict[str, Any]]
     position: int
 
+    def size(self) -> int:
+        """Count the rows."""
+        return len(self.records)
+
     def rows(self, plan: Plan) -> Iterator[Row]:
         """Name the cells."""
         for number, record in enumerate(self.records, self.first_line):

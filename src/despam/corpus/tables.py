@@ -50,6 +50,10 @@ class TableBlock(NamedTuple):
     records: list[tuple[int, list[str], str, str]]
     position: int
 
+    def size(self) -> int:
+        """Count the rows."""
+        return len(self.records)
+
     def rows(self, plan: Plan) -> Iterator[Row]:
         """Name the cells."""
         for line, cells, complaint, charset in self.records:

@@ -1,0 +1,272 @@
+"""`despam classify --batch`: a file of any size in, JSON Lines out, in the same order, on all cores.
+
+One process reads blocks, the others parse, score and write them as JSON; results come back in order through a bounded
+queue, so memory is a few blocks whatever the size. Lines go to OUT.part, which becomes OUT when all are there.
+
+Invariant: one line out a row in, in order; a row that cannot be read is a line with its error. OUT.part always begins
+with whole lines of the first rows, so that a run that was stopped can go on behind them.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from despam.corpus import Plan, blocks
+from despam.corpus.reading import size_bytes
+from despam.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from despam.core.model import Model
+    from despam.corpus.reading import Block
+
+RESULT_NAMES = ("classification", "spam_probability", "score", "unsure", "error")
+WAITING = 3  # blocks a worker that are under way: one at work, the others keep it from waiting
+
+
+class Counts(NamedTuple):
+    """What came out of some rows."""
+
+    rows: int = 0
+    spam: int = 0
+    unsure: int = 0
+    errors: int = 0
+    windows_line: int = 0  # the first line that was no UTF-8
+
+    def plus(self, other: Counts) -> Counts:
+        """Add up."""
+        return Counts(
+            self.rows + other.rows,
+            self.spam + other.spam,
+            self.unsure + other.unsure,
+            self.errors + other.errors,
+            self.windows_line or other.windows_line,
+        )
+
+
+class Job(NamedTuple):
+    """What is done to every block."""
+
+    plan: Plan
+    keep_text: bool
+
+
+Tell = Callable[[int, Counts], None]  # how far the input was read, what came out so far
+worker_model: Model | None = None
+
+
+def classify_block(model: Model, block: Block, job: Job, skip: int = 0) -> tuple[bytes, Counts]:
+    """Write the lines of a block, leaving out the first `skip` rows."""
+    lines: list[str] = []
+    rows = spam = unsure = errors = windows = 0
+    for row in block.rows(job.plan):
+        if skip:
+            skip -= 1
+            continue
+        rows += 1
+        windows = windows or (row.line if row.charset != "utf-8" else 0)
+        fields = {row.text_name: row.raw, **row.fields} if job.keep_text and not row.error else row.fields
+        if row.error:
+            errors += 1
+            lines.append(write_line(fields, f'"error": {json.dumps(f"{row.source}, line {row.line}: {row.error}")}}}'))
+            continue
+        verdict = model.classify(row.text)
+        spam += verdict.classification == "SPAM"
+        unsure += verdict.unsure
+        tail = (
+            f'"classification": "{verdict.classification}", "spam_probability": {verdict.spam_probability!r}, '
+            f'"score": {verdict.score!r}, "unsure": {"true" if verdict.unsure else "false"}}}'
+        )
+        lines.append(write_line(fields, tail))
+    text = "\n".join(lines) + "\n" if lines else ""
+    return encode(text, lines), Counts(rows, spam, unsure, errors, windows)
+
+
+def write_line(fields: dict[str, Any], tail: str) -> str:
+    """Write a row's own fields and what was found; a field with the name of a result gives way to it."""
+    own = {name: value for name, value in fields.items() if name not in RESULT_NAMES}
+    return f"{write_object(own)[:-1]}, {tail}" if own else "{" + tail
+
+
+def write_object(fields: dict[str, Any]) -> str:
+    """Write fields as JSON: dates and the like as words, what JSON has no number for as null."""
+    try:
+        return json.dumps(fields, ensure_ascii=False, allow_nan=False, default=str)
+    except ValueError:
+        return json.dumps(
+            json.loads(json.dumps(fields, default=str), parse_constant=lambda _: None), ensure_ascii=False
+        )
+
+
+def encode(text: str, lines: list[str]) -> bytes:
+    """Turn lines into UTF-8; one with a lone surrogate is written with escapes."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return b"".join(escape(line).encode() + b"\n" for line in lines)
+
+
+def escape(line: str) -> str:
+    """Escape the lone surrogates of a JSON line, which stand in its strings only."""
+    return "".join(f"\\u{ord(one):04x}" if "\ud800" <= one <= "\udfff" else one for one in line)
+
+
+def classified(
+    model: Model, source: Iterator[Block], job: Job, jobs: int, skip: int
+) -> Iterator[tuple[int, bytes, Counts]]:
+    """Give the lines of block after block, in order: how far the input was read, the lines, what they hold."""
+    if jobs <= 1:
+        for block, left in behind(source, skip):
+            yield block.position, *classify_block(model, block, job, left)
+        return
+    with workers(model, jobs) as submit:
+        waiting: deque[tuple[int, Future[tuple[bytes, Counts]]]] = deque()
+        try:
+            for block, left in behind(source, skip):
+                waiting.append((block.position, submit(block, job, left)))
+                if len(waiting) > jobs * WAITING:
+                    position, future = waiting.popleft()
+                    yield position, *future.result()
+        except DataError:
+            # what was read before the damage still comes out
+            yield from ((position, *future.result()) for position, future in waiting)
+            raise
+        yield from ((position, *future.result()) for position, future in waiting)
+
+
+def behind(source: Iterator[Block], skip: int) -> Iterator[tuple[Block, int]]:
+    """Pass over the first `skip` rows: whole blocks, and the number of rows to leave out of the next."""
+    for block in source:
+        if skip and (size := block.size()) <= skip:
+            skip -= size
+            continue
+        yield block, skip
+        skip = 0
+
+
+@contextmanager
+def workers(model: Model, jobs: int) -> Iterator[Callable[[Block, Job, int], Future[tuple[bytes, Counts]]]]:
+    """Start processes that share this one's mapped model."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # a forked process has the model already; it is started before anything here starts a thread
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), begin_worker, (model,))
+    try:
+        yield lambda block, job, skip: pool.submit(work, block, job, skip)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def begin_worker(model: Model) -> None:
+    """Take the model, and leave Ctrl-C to the parent."""
+    import signal
+
+    global worker_model
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    worker_model = model
+
+
+def work(block: Block, job: Job, skip: int) -> tuple[bytes, Counts]:
+    """Classify a block in a worker."""
+    assert worker_model is not None
+    return classify_block(worker_model, block, job, skip)
+
+
+class Batch:
+    """One run: where it reads, where it writes, how far it is."""
+
+    def __init__(self, source: str, target: str, job: Job, jobs: int) -> None:
+        """Check the places before anything is spent."""
+        self.source = Path(source)
+        self.target = Path(target)
+        self.part = self.target.with_name(self.target.name + ".part")
+        self.job = job
+        self.jobs = jobs
+        self.counts = Counts()
+        self.done_before = 0
+        self.elapsed = 0.0
+        if self.target.is_dir() or not self.target.parent.is_dir():
+            raise SettingError(f"{target}: no file can be written there; name a file in a folder that exists")
+        if self.target.exists() and self.source.exists() and self.target.samefile(self.source):
+            raise SettingError(f"{target}: input and output are one file; name another output")
+
+    def run(self, model: Model, *, resume: bool, tell: Tell) -> None:
+        """Classify everything and put OUT in place."""
+        total = blocks(self.source, self.job.plan, labelled=False)
+        note = self.note(model)
+        with open_part(self.part, note, resume=resume) as (file, done):
+            self.done_before = done
+            started = time.monotonic()
+            try:
+                for position, lines, counts in classified(model, total, self.job, self.jobs, done):
+                    file.write(lines)
+                    file.flush()
+                    self.counts = self.counts.plus(counts)
+                    tell(position, self.counts)
+            finally:
+                self.elapsed = time.monotonic() - started
+        if not self.counts.rows and not done:
+            raise DataError("holds no rows; give a file with messages", str(self.source))
+        self.part.replace(self.target)
+        note_path(self.part).unlink(missing_ok=True)
+
+    def note(self, model: Model) -> dict[str, Any]:
+        """Say what the lines of OUT.part were made of; a run that goes on must be of the same."""
+        size = size_bytes(self.source) if self.source.exists() else 0
+        return {
+            "model": model.version, "input": str(self.source.absolute()), "size": size,
+            "plan": list(self.job.plan), "keep_text": self.job.keep_text,
+        }  # fmt: skip
+
+
+def note_path(part: Path) -> Path:
+    """Give the place of the note beside OUT.part."""
+    return part.with_name(part.name + ".json")
+
+
+@contextmanager
+def open_part(part: Path, note: dict[str, Any], *, resume: bool) -> Iterator[tuple[IO[bytes], int]]:
+    """Open OUT.part behind its last whole line, and say how many lines there are."""
+    done, end = whole_lines(part) if resume and part.exists() else (0, 0)
+    if done:
+        check_note(part, note)
+    else:
+        note_path(part).write_text(json.dumps(note), encoding="utf-8")
+    with part.open("r+b" if done else "wb") as file:
+        file.truncate(end)
+        file.seek(end)
+        yield file, done
+
+
+def whole_lines(part: Path) -> tuple[int, int]:
+    """Count the whole lines of a file, and the bytes they take."""
+    count = end = at = 0
+    with part.open("rb") as file:
+        while piece := file.read(1 << 20):
+            count += piece.count(b"\n")
+            if (last := piece.rfind(b"\n")) >= 0:
+                end = at + last + 1
+            at += len(piece)
+    return count, end
+
+
+def check_note(part: Path, note: dict[str, Any]) -> None:
+    """Refuse to go on with another model, input or option than the lines there were made with."""
+    try:
+        before = json.loads(note_path(part).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise SettingError(f"{part}: what it was made of is not known; start anew without --resume") from None
+    names = {"model": "another model", "input": "another input", "size": "an input of another size"}
+    for key, value in note.items():
+        if before.get(key) != value:
+            raise SettingError(
+                f"{part}: it was made with {names.get(key, 'other options')}; start anew without --resume"
+            )

@@ -1,0 +1,288 @@
+"""`despam train`: labelled messages in, one model file out.
+
+Knows options, progress and what is printed. Reading and repeats are `despam.corpus`, learning is `despam.train`.
+Nothing is written before the model is whole: on any error an existing file stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from despam.cli.data_options import data_options, read_rows
+
+if TYPE_CHECKING:
+    from despam.corpus import Distinct, Row
+
+STAGES = {"features": "reading features", "learning": "learning"}
+TFIDF_OPTIONS = ("ngrams", "sublinear_tf", "min_df", "c", "class_weight", "solver", "test_share")
+
+
+def read_pair(kind: type, sign: str) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    """Make a callback that reads two numbers in order, "1,2"."""
+
+    def read(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
+        if value is None:
+            return None
+        try:
+            low, high = (kind(word) for word in value.split(","))
+        except ValueError:
+            raise click.BadParameter(f"{value!r} is not two numbers; write {sign}") from None
+        if not low <= high:
+            raise click.BadParameter(f"{value!r} is not in order; write {sign}")
+        return low, high
+
+    return read
+
+
+def read_rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Read "1/1000", "0.1%" or "0.001"."""
+    if value is None:
+        return None
+    from despam.errors import DespamError
+    from despam.evaluate.promise import parse_rate
+
+    try:
+        return parse_rate(value)
+    except DespamError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command(name="train")
+@click.argument("data", metavar="DATA...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", metavar="FILE", required=True, type=click.Path(dir_okay=False), help="The file to write."
+)
+@click.option("--recipe", type=click.Choice(["default", "tfidf"]), default="default", show_default=True,
+              help="default: hashed features; tfidf: the tutorial's, with scikit-learn.")  # fmt: skip
+@click.option(
+    "--keep-repeats", is_flag=True, help="Let every repeat of a message count; otherwise each text counts once."
+)
+@click.option("--max-false-positives", metavar="RATE", callback=read_rate,
+              help="Promise to lose at most this share of real messages: 1/1000, 0.1% or 0.001.")  # fmt: skip
+@click.option("--unsure", metavar="LOW,HIGH", callback=read_pair(float, "0.2,0.8"),
+              help="Call a verdict unsure between these probabilities; 0.2,0.8 if not given.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of folds and shuffles.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was read and measured as JSON.")
+@click.option(
+    "--ngrams", metavar="LOW,HIGH", callback=read_pair(int, "1,2"), help="tfidf: words in a row, 1,1 if not given."
+)
+@click.option("--sublinear-tf", is_flag=True, default=None, help="tfidf: 1 + log of the count instead of the count.")
+@click.option("--min-df", type=click.IntRange(1), help="tfidf: leave out words in fewer messages than this.")
+@click.option("--C", "c", type=click.FloatRange(0, min_open=True), help="tfidf: inverse strength of regularisation.")
+@click.option("--class-weight", type=click.Choice(["none", "balanced"]), help="tfidf: weigh the classes alike.")
+@click.option("--solver", type=click.Choice(["lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"]),
+              help="tfidf: scikit-learn's solver.")  # fmt: skip
+@click.option(
+    "--test-share",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="tfidf: share held out for testing, 0.2 if not given.",
+)
+@data_options
+def command(data: tuple[str, ...], output: str, recipe: str, as_json: bool, **options: Any) -> None:
+    """Learn a model from the labelled messages of DATA and write it to FILE.
+
+    DATA are CSV, TSV, JSON Lines (.gz too), Parquet, mbox, or a folder with spam/ and ham/. Columns and labels are
+    found by their usual names. A text that occurs again counts once, one that occurs under both labels not at all. The
+    same data and seed give the same file, whatever the order of DATA.
+
+    Example:
+
+    \b
+        despam train data/sms_spam_collection.jsonl.gz -o sms.safetensors
+        despam train messages.csv --max-false-positives 1/100 -o strict.safetensors
+    """
+    check_output(output, data)
+    check_recipe(recipe, options)
+    from despam import corpus
+
+    rows = read_rows(data, options)
+    found = corpus.distinct(rows, keep_repeats=options["keep_repeats"])
+    if not as_json:
+        show_read(rows, found)
+    say_conflicts(found)
+    del rows
+    corpus.require_both(found.rows)
+    if recipe == "tfidf":
+        train_tfidf(found, output, options, as_json)
+    else:
+        train_default(found, data, output, options, as_json)
+
+
+def check_output(output: str, data: tuple[str, ...]) -> None:
+    """Refuse an output that cannot be written before minutes are spent on it."""
+    import os
+
+    target = Path(output)
+    if not target.parent.is_dir():
+        raise click.UsageError(f"the folder of {output} does not exist; make it first")
+    if not os.access(target.parent, os.W_OK):
+        raise click.UsageError(f"the folder of {output} cannot be written to; name another place")
+    if any(target.exists() and Path(path).exists() and target.samefile(path) for path in data):
+        raise click.UsageError(f"{output} is one of the DATA; name another file")
+
+
+def check_recipe(recipe: str, options: dict[str, Any]) -> None:
+    """Refuse options that the other recipe owns."""
+    given = [name for name in TFIDF_OPTIONS if options[name] is not None]
+    if recipe != "tfidf" and given:
+        raise click.UsageError(f"{flag(given[0])} belongs to --recipe tfidf; add it, or leave the option out")
+    ours = [name for name in ("max_false_positives", "unsure") if options[name] is not None]
+    if recipe == "tfidf" and ours:
+        raise click.UsageError(
+            f"{flag(ours[0])} belongs to the default recipe; tfidf decides as scikit-learn does, at 0.5"
+        )
+
+
+def flag(name: str) -> str:
+    """Write an option's name as it is typed."""
+    return "--C" if name == "c" else "--" + name.replace("_", "-")
+
+
+def train_default(found: Distinct, data: tuple[str, ...], output: str, options: dict[str, Any], as_json: bool) -> None:
+    """Learn by the default recipe, save, and say how it did."""
+    from despam.train import train
+
+    extra = {name: options[name] for name in ("seed", "max_false_positives", "unsure") if options[name] is not None}
+    with Stages() as stages:
+        trained = train(found.rows, progress=stages, **extra)
+    trained.save(output)
+    promise = getattr(trained.calibration, "promise", None)
+    report(output, found, trained.card, promise.sentence if promise else "", as_json)
+
+
+def train_tfidf(found: Distinct, output: str, options: dict[str, Any], as_json: bool) -> None:
+    """Learn by the tutorial's recipe, save, and say how it did."""
+    from despam.train import tfidf
+
+    names = {
+        "ngrams": "ngrams",
+        "sublinear_tf": "sublinear",
+        "min_df": "min_df",
+        "c": "C",
+        "solver": "solver",
+        "test_share": "test_share",
+    }
+    chosen = {theirs: options[ours] for ours, theirs in names.items() if options[ours] is not None}
+    if options["class_weight"] == "balanced":
+        chosen["class_weight"] = "balanced"
+    trained = tfidf.train_tfidf(found.rows, seed=options["seed"], **chosen)
+    trained.save(output)
+    report(output, found, getattr(trained, "card", {}), "", as_json, [str(line) for line in trained.report])
+
+
+def show_read(rows: list[Row], found: Distinct) -> None:
+    """Say what was read and what was left out."""
+    spam = sum(row.label == "spam" for row in rows)
+    click.echo(f"read       {found.read:,} messages: {spam:,} spam, {found.read - spam:,} ham")
+    conflicts = f", {found.conflict_rows:,} with a text that carries both labels" if found.conflicts else ""
+    click.echo(f"left out   {found.repeats:,} repeats{conflicts}")
+
+
+def say_conflicts(found: Distinct) -> None:
+    """Name the first texts that carry both labels."""
+    if found.conflicts:
+        click.echo(f"{found.conflicts:,} texts carry both labels and are left out; give each one label:", err=True)
+        for example in found.examples:
+            click.echo(f"  {example}", err=True)
+
+
+def report(
+    output: str, found: Distinct, card: dict[str, Any], promise: str, as_json: bool, lines: list[str] | None = None
+) -> None:
+    """Say what was learnt: figures on messages not learnt from, cutoff, file."""
+    import json
+
+    import despam
+
+    model = despam.load(output)
+    figures = card.get("figures", {}).get("out_of_fold") or {}
+    if as_json:
+        result = {
+            "model": model.version, "path": output, "size_bytes": model.size_bytes, "recipe": model.recipe,
+            "read": found.read, "repeats": found.repeats,
+            "conflicts": found.conflicts, "conflicting_rows": found.conflict_rows,
+            "messages": len(found.rows), "spam": sum(row.label == "spam" for row in found.rows),
+            "ham": sum(row.label == "ham" for row in found.rows), "cutoff": model.cutoff,
+            "unsure_between": [model.unsure_low, model.unsure_high], "out_of_fold": figures, "promise": promise,
+        }  # fmt: skip
+        click.echo(json.dumps(result, ensure_ascii=False))
+        return
+    spam = sum(row.label == "spam" for row in found.rows)
+    click.echo(f"learnt     from {len(found.rows):,} messages: {spam:,} spam, {len(found.rows) - spam:,} ham")
+    for line in lines if lines is not None else figure_lines(figures):
+        click.echo(line)
+    if promise:
+        click.echo(f"promise    {promise}")
+    click.echo(f"cutoff     {model.cutoff:.4f}, unsure from {model.unsure_low:.4f} to {model.unsure_high:.4f}")
+    click.echo(f"wrote      {output}: version {model.version}, {model.size_bytes / 1000:,.0f} KB")
+
+
+def figure_lines(figures: dict[str, Any]) -> list[str]:
+    """Write the out-of-fold figures."""
+    if not figures:
+        return []
+    rates = {
+        "accuracy": "accuracy",
+        "precision": "precision",
+        "recall": "recall",
+        "false_positive_rate": "real messages lost",
+    }
+    first = ", ".join(f"{name} {figures[key]:.2%}" for key, name in rates.items() if figures.get(key) is not None)
+    second = ", ".join(f"{key.upper()} {figures[key]:.4f}" for key in ("f1", "auc") if figures.get(key) is not None)
+    recalls = ", ".join(
+        f"{value:.2%} at {float(rate):.1%} lost"
+        for rate, value in (figures.get("recall_at_fpr") or {}).items()
+        if value is not None
+    )
+    lines = [f"measured   {first}", f"           {second}", f"           recall {recalls}" if recalls else ""]
+    return [*filter(str.strip, lines), "           (each message by a model that has not learnt from it)"]
+
+
+class Stages:
+    """Progress by stage on a terminal; silent elsewhere. Called as `stages(stage, done, of)`."""
+
+    def __init__(self) -> None:
+        import sys
+
+        self.bar: Any = None
+        self.tasks: dict[str, Any] = {}
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeElapsedColumn,
+                TimeRemainingColumn,
+            )
+
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+            )
+            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+
+    def __enter__(self) -> Stages:
+        if self.bar:
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        """Move the bar of a stage."""
+        if self.bar is None:
+            return
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bar.add_task(STAGES.get(stage, stage), total=of)
+        self.bar.update(self.tasks[stage], completed=done, total=of)
