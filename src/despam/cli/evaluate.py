@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.argument("model", metavar="MODEL")
 @click.argument("data", metavar="DATA...", nargs=-1, required=True)
 @click.option("--report", metavar="FILE", type=click.Path(dir_okay=False), help="Write one HTML file with pictures.")
+@click.option("--no-attacks", is_flag=True, help="Leave the attacks out of the report.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
 @click.option(
     "--cross-validate", metavar="FOLDS", type=click.IntRange(2, 50), help="Train anew in folds; measure each."
@@ -64,8 +65,11 @@ def command(model: str, data: tuple[str, ...], **options: Any) -> None:
     result = summary(opened, measured, how, options)
     if options["report"]:
         from despam.evaluate import report
+        from despam.evaluate.resistance import resist
 
-        write_beside(options["report"], report.page(opened, measured, result, show_text=options["show_text"]))
+        found = None if options["no_attacks"] else resist(opened, measured, seed=options["seed"])
+        content = report.page(opened, measured, result, show_text=options["show_text"], attacks=found)
+        write_beside(options["report"], content)
         click.echo(f"wrote {options['report']}", err=True)
     if options["as_json"]:
         click.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
@@ -114,14 +118,15 @@ def fit_like(model: Model, seed: int) -> Fit:
     import tempfile
     from pathlib import Path
 
-    import despam
-    from despam import train
+    from despam import corpus, train
+    from despam.core.model import Model
 
     def fit(rows: list[RowLike]) -> Model:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "fold.safetensors"
-            train.train(rows, seed=seed, recipe=model.recipe).save(path)
-            return despam.core.model.Model.from_bytes(path.read_bytes(), "a fold's model")
+            kept = corpus.distinct(rows).rows  # type: ignore[arg-type]  # the rows came from corpus
+            train.train(kept, seed=seed).save(path)
+            return Model.from_bytes(path.read_bytes(), "a fold's model")
 
     return fit
 

@@ -86,12 +86,14 @@ def keep_cleaned(rows: Sequence[Measured], clusters: Sequence[int]) -> list[int]
 
 
 def grouped(rows: Sequence[Measured], by: str) -> dict[str, Figures]:
-    """Give the figures of each group, the largest first."""
+    """Give the figures of each group: lengths from short to long, others from large to small."""
     name: Callable[[Measured], str] = grouping(by)
     groups: dict[str, list[Measured]] = {}
     for row in rows:
         groups.setdefault(name(row), []).append(row)
-    return {key: compute(groups[key]) for key in sorted(groups, key=lambda k: (-len(groups[k]), k))}
+    longest = {key: max(len(row.text) for row in part) for key, part in groups.items()}
+    order = sorted(groups, key=lambda k: (longest[k] if by == "length" else -len(groups[k]), k))
+    return {key: compute(groups[key]) for key in order}
 
 
 def full(rows: Sequence[Measured], by: Sequence[str] = (), seed: int = 0) -> Figures:
