@@ -2,7 +2,8 @@
 
 Knows how scikit-learn's vectorizers cut a text (words, characters, characters inside words) and weigh what they cut: as
 many parts as a FeatureUnion has, each a table of n-grams or a number of hash buckets and a list of steps. Refuses to
-know scikit-learn: `train/sklearn_in.py` translates. Nothing is repaired in the text before: decisions are scikit-learn's.
+know scikit-learn: `train/sklearn_in.py` translates. Nothing is repaired in the text before: the decisions are to be
+scikit-learn's.
 
     value of an n-gram = its count, put through the steps in order: binary, log (1 + ln), idf, l1, l2, above (0 or 1)
     score              = bias + sum over parts and n-grams of value * weight
