@@ -81,6 +81,7 @@ def pipeline(*steps: bytes) -> bytes:
 
 P2 = b"\x80\x02"
 P4 = b"\x80\x04"
+ONE = array(b"K\x01K\x01\x86")  # one coefficient
 UNION = name("sklearn.pipeline", "FeatureUnion")
 HONEST = P2 + pipeline(vectorizer(), classifier(ONE)) + b"."
 SPARSE = new(
@@ -94,7 +95,6 @@ LONG = text("x" * 50_000)
 DOUBLED = b"K\0" + b"2\x86" * 64  # ((0, 0), (0, 0)) ... : 2^64 leaves
 
 # name -> (bytes, what the refusal says)
-ONE = array(b"K\x01K\x01\x86")  # one coefficient
 ATTACKS: dict[str, tuple[bytes, str]] = {
     "os_system": (name("os", "system") + b"(" + text(COMMAND) + b"tR.", "os.system"),
     "posix_system_protocol_4": (
