@@ -1,7 +1,8 @@
 """Doors: one way to ask the service, however it is reached.
 
-A Door asks and gives back an Answer; `doors` opens each kind once for each set of settings, and a test that takes `door` runs
-through all of them. What the door logged is kept beside it. The server is a real one, in its own process.
+A Door asks and gives back an Answer; `doors` opens each kind once for each set of settings, and a test that takes
+`door` runs through all of them. What the door logged is kept beside it. The server is a real one, in its own
+process.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Answer:
     @property
     def json(self) -> dict:
         """The body, read as strictly as JSON can be."""
-        return json.loads(self.body.decode("utf-8", "strict"), parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+        return json.loads(
+            self.body.decode("utf-8", "strict"), parse_constant=lambda name: pytest.fail(f"{name} in JSON")
+        )
 
 
 class Door:
@@ -65,7 +68,9 @@ class Door:
         if isinstance(body, str):
             body = body.encode()
         headers = {"Content-Type": "application/json", **(headers or {})} if body is not None else headers or {}
-        return self.send(method, path, body, {name: value for name, value in headers.items() if value is not None}, query)
+        return self.send(
+            method, path, body, {name: value for name, value in headers.items() if value is not None}, query
+        )
 
     def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str], query: str) -> Answer:
         """Send one request."""
@@ -140,7 +145,9 @@ class HttpDoor(Door):
         environ = {**os.environ, **settings.to_environ()}
         command = start or [sys.executable, "-m", "despam", "serve", "--port", "0"]
         with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen([*command, *flags], env=environ, stdout=subprocess.PIPE, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                [*command, *flags], env=environ, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert self.process.stdout
         self.greeting = self.process.stdout.readline()
         assert "http://" in self.greeting, self.log
@@ -178,7 +185,9 @@ def open_door(kind: str, settings: Settings) -> Door:
         return BrainDoor(settings)
     if kind == "http":
         return HttpDoor(settings)
-    return EventDoor(settings, {"lambda v1": "rest_v1.json", "lambda v2": "http_v2.json", "function url": "url.json"}[kind])
+    return EventDoor(
+        settings, {"lambda v1": "rest_v1.json", "lambda v2": "http_v2.json", "function url": "url.json"}[kind]
+    )
 
 
 Opener = Callable[..., Door]

@@ -13,7 +13,17 @@ from .conftest import KINDS, Door, Opener
 
 SPAM = "WIN a free iPhone now"
 HAM = "Are we still on for lunch at one?"
-FIELDS = ["status", "classification", "input_text", "spam_probability", "score", "cutoff", "unsure", "model", "repaired"]
+FIELDS = [
+    "status",
+    "classification",
+    "input_text",
+    "spam_probability",
+    "score",
+    "cutoff",
+    "unsure",
+    "model",
+    "repaired",
+]
 POSTS = ["/classify", "/predict", "/classify/batch"]
 GETS = ["/health", "/model", "/openapi.json", "/", "/index.html", "/main.js", "/style.css"]
 KEY = "correct-horse"
@@ -79,20 +89,33 @@ def test_explain_adds_clues_that_sum_to_the_score(door: Door) -> None:
     text = "WIN a free iPhone now, call 0900 123456"
     answer = door.ask(body={"text": text}, query="explain=true").json
     assert list(answer)[-2:] == ["clues", "bias"]
-    assert sum(clue["contribution"] for clue in answer["clues"]) + answer["bias"] == pytest.approx(answer["score"], abs=1e-9)
+    assert sum(clue["contribution"] for clue in answer["clues"]) + answer["bias"] == pytest.approx(
+        answer["score"], abs=1e-9
+    )
     spans = [clue for clue in answer["clues"] if clue["start"] is not None]
     assert spans
     assert all(text[clue["start"] : clue["end"]] == clue["text"] for clue in spans)
 
 
-@pytest.mark.parametrize(("query", "explained"), [("", False), ("explain=false", False), ("a=b&explain=true&c", True), ("x", False),
-                                                  ("explain=tru%65", True), ("unexplain=true", False)])  # fmt: skip
+QUERIES = {
+    "": False,
+    "explain=false": False,
+    "a=b&explain=true&c": True,
+    "x": False,
+    "explain=tru%65": True,
+    "unexplain=true": False,
+}
+
+
+@pytest.mark.parametrize(("query", "explained"), QUERIES.items())
 def test_clues_come_only_when_asked_for(door: Door, query: str, explained: bool) -> None:
     """Other names in the query are ignored."""
     assert ("clues" in door.ask(body={"text": SPAM}, query=query).json) is explained
 
 
-@pytest.mark.parametrize("query", ["explain=yes", "explain=", "explain=1", "explain=true&explain=false", "explain=TRUE"])
+@pytest.mark.parametrize(
+    "query", ["explain=yes", "explain=", "explain=1", "explain=true&explain=false", "explain=TRUE"]
+)
 def test_another_value_of_explain_is_refused(door: Door, query: str) -> None:
     """true or false, once."""
     answer = door.ask(body={"text": SPAM}, query=query)
@@ -136,7 +159,11 @@ def test_the_model_card_names_cutoffs_and_figures(door: Door, model: Model) -> N
     answer = door.ask("GET", "/model").json
     assert answer["model"] == model.version
     assert answer["sha256"].startswith(model.version)
-    assert (answer["cutoff"], answer["unsure_low"], answer["unsure_high"]) == (model.cutoff, model.unsure_low, model.unsure_high)
+    assert (answer["cutoff"], answer["unsure_low"], answer["unsure_high"]) == (
+        model.cutoff,
+        model.unsure_low,
+        model.unsure_high,
+    )
     assert answer["card"] == model.card
 
 
@@ -167,14 +194,36 @@ def test_the_page_has_its_policy(door: Door) -> None:
     answer = door.ask("GET", "/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     policy = answer.headers["content-security-policy"]
-    for rule in ("default-src 'none'", "script-src 'self'", "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"):
+    for rule in (
+        "default-src 'none'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ):
         assert rule in policy
     assert "unsafe" not in policy
     assert b'id="userInput"' in answer.body
 
 
-@pytest.mark.parametrize("path", ["/../api.py", "/..%2f..%2fapi.py", "/page/../../api.py", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd",
-                                  "/main.js/", "/.", "/..", "/\\..\\api.py", "/main.js%00", "/classify/", "/CLASSIFY", "/nowhere"])  # fmt: skip
+NO_PATHS = [
+    "/../api.py",
+    "/..%2f..%2fapi.py",
+    "/page/../../api.py",
+    "/%2e%2e/%2e%2e/etc/passwd",
+    "//etc/passwd",
+    "/main.js/",
+    "/.",
+    "/..",
+    "/\\..\\api.py",
+    "/main.js%00",
+    "/classify/",
+    "/CLASSIFY",
+    "/nowhere",
+]
+
+
+@pytest.mark.parametrize("path", NO_PATHS)
 def test_a_path_that_is_none_is_404(door: Door, path: str) -> None:
     """No path leads to another file."""
     answer = door.ask("GET", path)
@@ -254,13 +303,17 @@ def test_every_status_can_be_read_from_any_page(kind: str, doors: Opener, status
 
 
 ORIGINS = ("https://example.org", "http://localhost:3000")
+ASKED = {
+    "https://example.org": "https://example.org",
+    "http://localhost:3000": "http://localhost:3000",
+    "https://evil.example": "https://example.org",
+    "null": "https://example.org",
+    None: "https://example.org",
+}
 
 
 @pytest.mark.parametrize("status", EVERY_STATUS)
-@pytest.mark.parametrize(("asked", "allowed"), [("https://example.org", "https://example.org"),
-                                                ("http://localhost:3000", "http://localhost:3000"),
-                                                ("https://evil.example", "https://example.org"),
-                                                ("null", "https://example.org"), (None, "https://example.org")])  # fmt: skip
+@pytest.mark.parametrize(("asked", "allowed"), ASKED.items())
 def test_configured_origins_are_echoed_and_others_are_not(
     kind: str, doors: Opener, status: int, asked: str | None, allowed: str
 ) -> None:
@@ -296,8 +349,18 @@ def test_with_the_key_everything_works(kind: str, doors: Opener) -> None:
         assert door.ask("GET", "/model", headers={name: KEY}).status == 200
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/health"), ("HEAD", "/health"), ("GET", "/"), ("GET", "/main.js"),
-                                              ("GET", "/openapi.json"), ("OPTIONS", "/classify"), ("OPTIONS", "/model")])  # fmt: skip
+OPEN = [
+    "GET /health",
+    "HEAD /health",
+    "GET /",
+    "GET /main.js",
+    "GET /openapi.json",
+    "OPTIONS /classify",
+    "OPTIONS /model",
+]
+
+
+@pytest.mark.parametrize(("method", "path"), [line.split() for line in OPEN])
 def test_what_stays_open_needs_no_key(kind: str, doors: Opener, method: str, path: str) -> None:
     """Preflight, health, the page and the description."""
     assert doors(kind, api_key=KEY).ask(method, path).status in (200, 204)
@@ -357,7 +420,9 @@ def test_a_bug_is_a_500_that_shows_nothing(method: str, path: str) -> None:
     """The answer has an id; the log gets type and place, never the message."""
     response = Api(Broken()).handle(Request(method, path, {"x-request-id": "abc"}, b'{"text": "canary"}'))  # type: ignore[arg-type]
     assert response.status == 500
-    assert json.loads(response.body) == {"error": "Something went wrong here; the log says what, under the id in X-Request-Id."}
+    assert json.loads(response.body) == {
+        "error": "Something went wrong here; the log says what, under the id in X-Request-Id."
+    }
     assert dict(response.headers)["Access-Control-Allow-Origin"] == "*"
     assert response.request_id == "abc"
     assert "Error in " in response.failure

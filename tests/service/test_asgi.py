@@ -1,4 +1,4 @@
-"""The ASGI door: mounted in Starlette and FastAPI, its lifespan, and bodies that come slowly, in parts, or not at all."""
+"""The ASGI door: mounted in Starlette and FastAPI, its lifespan, and bodies that come in parts or not at all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make(**settings: Any) -> tuple[asgi.App, list[str]]:
 
 
 async def feed(app: asgi.App, parts: list[Message | float], method: str = "POST", **scope: Any) -> list[Message]:
-    """Send one request as ASGI messages; a number is a wait in seconds, and the end of the parts a client that goes silent."""
+    """Send one request as ASGI messages; a number is a wait in seconds; after the last part silence."""
     queue = list(parts)
     sent: list[Message] = []
 
@@ -42,7 +42,15 @@ async def feed(app: asgi.App, parts: list[Message | float], method: str = "POST"
     async def send(message: Message) -> None:
         sent.append(message)
 
-    whole = {"type": "http", "method": method, "path": "/classify", "query_string": b"", "headers": [], "root_path": "", **scope}
+    whole = {
+        "type": "http",
+        "method": method,
+        "path": "/classify",
+        "query_string": b"",
+        "headers": [],
+        "root_path": "",
+        **scope,
+    }
     await app(whole, receive, send)
     return sent
 
@@ -65,7 +73,9 @@ def test_a_body_may_come_in_any_number_of_parts() -> None:
     assert (status, found["classification"]) == (200, "SPAM")
 
 
-@pytest.mark.parametrize("parts", [[], [part(b"{")], [part(b"{"), 0.05, part(b'"'), 0.05, part(b"t"), 0.05, part(b"e")]])
+@pytest.mark.parametrize(
+    "parts", [[], [part(b"{")], [part(b"{"), 0.05, part(b'"'), 0.05, part(b"t"), 0.05, part(b"e")]]
+)
 def test_a_slow_body_is_refused_in_time(parts: list[Message | float]) -> None:
     """All of it has to come within body_seconds; trickling does not help."""
     app, log = make()
@@ -127,7 +137,7 @@ def test_a_model_that_cannot_be_read_is_a_500_in_words() -> None:
     """Mounted apps get no lifespan: the first request finds out."""
     app, log = make(model_path="none.safetensors")
     with pytest.raises(ModelError):
-        app.api  # noqa: B018
+        app.api
     status, found = status_of(asyncio.run(feed(app, [part(GOOD, more=False)])))
     assert (status, found) == (500, {"error": "The service is not set up right; its log says what is wrong."})
     assert "none.safetensors" in json.loads(log[-1])["error"]

@@ -1,4 +1,4 @@
-"""Lambda events of every kind, whole and broken: each is read as what its sender meant, and none makes the handler raise."""
+"""Lambda events of every kind, whole and broken: read as their senders meant them, and none raises."""
 
 from __future__ import annotations
 
@@ -180,7 +180,12 @@ def test_the_page_is_at_the_root_of_a_stage(handler: Handler) -> None:
     """With and without the slash, and its files below."""
     event = recorded("http_v2")
     event["requestContext"]["http"]["method"] = "GET"
-    for path, kind in {"/prod": "text/html", "/prod/": "text/html", "/prod/main.js": "text/javascript", "/": "text/html"}.items():
+    for path, kind in {
+        "/prod": "text/html",
+        "/prod/": "text/html",
+        "/prod/main.js": "text/javascript",
+        "/": "text/html",
+    }.items():
         event["rawPath"] = path
         answer = handler(event)
         assert answer["statusCode"] == 200
@@ -203,7 +208,10 @@ def test_bytes_in_base64_are_the_bytes(handler: Handler) -> None:
     """What a gateway does with a type that it takes for binary."""
     event = recorded("url")
     text = "Grüße 🎉"
-    event |= {"body": base64.b64encode(json.dumps({"text": text}, ensure_ascii=False).encode()).decode(), "isBase64Encoded": True}
+    event |= {
+        "body": base64.b64encode(json.dumps({"text": text}, ensure_ascii=False).encode()).decode(),
+        "isBase64Encoded": True,
+    }
     assert body_of(handler(event))["input_text"] == text
 
 

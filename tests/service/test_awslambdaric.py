@@ -50,7 +50,9 @@ class Calls(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Lambda-Runtime-Aws-Request-Id", f"request-{self.server.count}")
         self.send_header("Lambda-Runtime-Deadline-Ms", "99999999999999")
-        self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:despam")
+        self.send_header(
+            "Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:despam"
+        )
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -64,7 +66,7 @@ class Calls(BaseHTTPRequestHandler):
         self.end_headers()
         self.server.answers.put((self.path.rsplit("/", 1)[-1], body))
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         """Say nothing."""
 
 
@@ -106,7 +108,9 @@ def test_recorded_events_run_through_awss_runtime_client(
     assert answer["headers"]["X-Request-Id"] == f"request-{api.count}"
 
 
-def test_an_odd_event_is_answered_and_the_function_lives_on(lambda_runtime: tuple[RuntimeApi, subprocess.Popen[str]]) -> None:
+def test_an_odd_event_is_answered_and_the_function_lives_on(
+    lambda_runtime: tuple[RuntimeApi, subprocess.Popen[str]],
+) -> None:
     """No event ends in the runtime's error call."""
     api, function = lambda_runtime
     for event in ([], "text", 5, {"httpMethod": 5}, {"body": "{", "requestContext": []}, {"text": "\ud800"}):

@@ -1,4 +1,4 @@
-"""Bad input: each body has its exact status and sentence, at every door, and the next request is answered as if nothing had been."""
+"""Bad input: each body has its exact status and sentence at every door, and the next request is answered."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ CONSTANT = "The body is no JSON: NaN and Infinity are no JSON numbers."
 TYPE = "The body must be JSON; send it with Content-Type: application/json."
 CHARSET = "The body must be in UTF-8; leave the charset out of Content-Type."
 PACKED = "A compressed body is not read; send it without Content-Encoding."
+DIGITS = "A number in the body has too many digits."
 TWICE = '"text" is given more than once.'
 
 BODIES: dict[str, tuple[bytes, int, str]] = {
@@ -50,7 +51,7 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
     "100,000 brackets": (b"[" * 100_000 + b"]" * 100_000, 400, DEEP),
     "100,000 braces": (b'{"a":' * 100_000, 400, DEEP),
     "deep brackets beside a text": (b'{"text": "a", "b": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400, DEEP),
-    "a number of 5,000 digits": (b'{"text": "a", "n": ' + b"9" * 5000 + b"}", 400, "A number in the body has too many digits."),
+    "a number of 5,000 digits": (b'{"text": "a", "n": ' + b"9" * 5000 + b"}", 400, DIGITS),
     "NaN": (b'{"text": NaN}', 400, CONSTANT),
     "Infinity": (b'{"text": "a", "n": -Infinity}', 400, CONSTANT),
     "text twice": (b'{"text": "a", "text": "b"}', 400, TWICE),
@@ -92,8 +93,14 @@ TYPES: dict[str, tuple[dict[str, str], int, str]] = {
     "gzip said": ({"Content-Encoding": "gzip"}, 415, PACKED),
     "brotli said": ({"Content-Encoding": "br"}, 415, PACKED),
 }
-GOOD_TYPES = ["application/json", "Application/JSON", "application/json; charset=utf-8", 'application/json;charset="UTF-8"',
-              "application/problem+json", "application/json;"]  # fmt: skip
+GOOD_TYPES = [
+    "application/json",
+    "Application/JSON",
+    "application/json; charset=utf-8",
+    'application/json;charset="UTF-8"',
+    "application/problem+json",
+    "application/json;",
+]
 
 
 def check_next(door: Door) -> None:
@@ -143,7 +150,9 @@ def test_an_odd_text_gets_a_verdict(door: Door, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/classify", "/predict", "/classify/batch"])
-@pytest.mark.parametrize("name", ["no JSON", "an array", "UTF-16 with a mark", "100,000 open brackets", "1 MiB and one byte"])
+@pytest.mark.parametrize(
+    "name", ["no JSON", "an array", "UTF-16 with a mark", "100,000 open brackets", "1 MiB and one byte"]
+)
 def test_every_path_reads_a_body_in_the_same_way(door: Door, path: str, name: str) -> None:
     """The refusals do not depend on the path."""
     body, status, sentence = BODIES[name]

@@ -98,7 +98,8 @@ def test_the_servers_own_errors_hold_nothing_of_a_request(doors: Opener) -> None
     assert isinstance(door, HttpDoor)
     before = len(told(door))
     sent = [f"{CANARY}\r\n\r\n", f"{CANARY.upper()} /{CANARY} HTTP/1.1\r\n\r\n", f"GET /{CANARY} HTTP/9\r\n\r\n",
-            f"GET / HTTP/1.1\r\nX: {CANARY * 9000}\r\n\r\n", f"POST /classify HTTP/1.1\r\nContent-Length: {CANARY}\r\n\r\n"]  # fmt: skip
+            f"GET / HTTP/1.1\r\nX: {CANARY * 9000}\r\n\r\n",
+            f"POST /classify HTTP/1.1\r\nContent-Length: {CANARY}\r\n\r\n"]  # fmt: skip
     for request in sent:
         with socket.create_connection((door.host, door.port)) as sock:
             sock.sendall(request.encode())
@@ -155,7 +156,9 @@ def test_a_line_says_what_happened(kind: str, doors: Opener) -> None:
 def test_a_line_of_a_batch_counts(doors: Opener) -> None:
     """How many of which, not which."""
     door = doors("brain")
-    door.ask(path="/classify/batch", body={"texts": ["WIN a free iPhone now", "", 5, "Are we still on for lunch at one?"]})
+    door.ask(
+        path="/classify/batch", body={"texts": ["WIN a free iPhone now", "", 5, "Are we still on for lunch at one?"]}
+    )
     assert json.loads(told(door)[-1])["batch"] == {"SPAM": 1, "HAM": 1, "errors": 2}
 
 

@@ -36,7 +36,13 @@ def dial(door: HttpDoor) -> socket.socket:
 
 def post(body: bytes = GOOD, *headers: bytes, path: bytes = b"/classify") -> bytes:
     """Write a POST request."""
-    lines = [b"POST " + path + b" HTTP/1.1", b"Host: x", b"Content-Type: application/json", b"Content-Length: %d" % len(body), *headers]
+    lines = [
+        b"POST " + path + b" HTTP/1.1",
+        b"Host: x",
+        b"Content-Type: application/json",
+        b"Content-Length: %d" % len(body),
+        *headers,
+    ]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
@@ -72,7 +78,8 @@ MALFORMED = {
     "a blank in a header's name": b"GET / HTTP/1.1\r\nHo st: x\r\n\r\n",
     "a Content-Length that is no number": b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
     "two lengths": b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-    "length and chunks": b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "length and chunks": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a chunk that is none": b'POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"tex\r\nWIN\r\n',
     "a negative length": b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     "a NUL in the path": b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n",
     "bytes in the path": b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -117,7 +124,10 @@ def test_a_head_that_does_not_come_is_408_with_cors(quick: HttpDoor, sent: bytes
     with dial(quick) as sock:
         sock.sendall(sent)
         status, headers, body = read_answer(sock)
-        assert (status, json.loads(body)["error"]) == (408, "The headers of the request did not arrive within 10 seconds.")
+        assert (status, json.loads(body)["error"]) == (
+            408,
+            "The headers of the request did not arrive within 10 seconds.",
+        )
         assert headers["access-control-allow-origin"] == "*"
         assert sock.recv(10) == b""
 
@@ -135,7 +145,9 @@ def test_a_second_head_that_does_not_come_is_408_too(quick: HttpDoor) -> None:
 def test_a_body_that_does_not_come_is_408_with_cors(quick: HttpDoor, headers: bytes) -> None:
     """Also where a length was promised."""
     with dial(quick) as sock:
-        sock.sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + headers + b"\r\n\r\n")
+        sock.sendall(
+            b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + headers + b"\r\n\r\n"
+        )
         sock.sendall(b'{"te' if b"Length" in headers else b'4\r\n{"te\r\n')
         status, found, body = read_answer(sock)
     assert (status, json.loads(body)["error"]) == (408, "The body did not arrive within 10 seconds; send it again.")
@@ -146,7 +158,7 @@ def test_a_body_that_does_not_come_is_408_with_cors(quick: HttpDoor, headers: by
 def quick() -> Iterator[HttpDoor]:
     """A server that loses patience after half a second."""
     code = (
-        "import sys; from despam.service import asgi, protocol; protocol.Protocol.head_seconds = 0.5; asgi.BODY_SECONDS = 0.5; "
+        "from despam.service import asgi, protocol; protocol.Protocol.head_seconds = 0.5; asgi.BODY_SECONDS = 0.5; "
         "from despam.cli.main import run; run(['serve', '--port', '0'])"
     )
     import sys
@@ -175,7 +187,7 @@ def test_slow_clients_do_not_stop_others(http: HttpDoor) -> None:
 def test_chunks_without_an_end_are_413(http: HttpDoor) -> None:
     """The endless body ends at the limit, and others never notice."""
     with dial(http) as sock:
-        sock.sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sock.sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         chunk = b"10000\r\n" + b"a" * 65536 + b"\r\n"
         try:
             for _ in range(400):
@@ -226,18 +238,17 @@ def test_pipelined_requests_are_answered_in_order(http: HttpDoor) -> None:
     bodies = []
     for number in range(100):
         bodies.append(json.dumps({"text": f"{number} " + "a" * (40_000 if number % 10 == 3 else 0)}).encode())
-    with dial(http) as sock:
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            pool.submit(sock.sendall, b"".join(post(body) for body in bodies))
-            file = sock.makefile("rb")
-            for number in range(100):
-                line = file.readline()
-                assert line == b"HTTP/1.1 200 OK\r\n", (number, line)
-                length = 0
-                while (line := file.readline()) != b"\r\n":
-                    if line.lower().startswith(b"content-length:"):
-                        length = int(line.split(b":")[1])
-                assert json.loads(file.read(length))["input_text"].split()[0] == str(number)
+    with dial(http) as sock, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(sock.sendall, b"".join(post(body) for body in bodies))
+        file = sock.makefile("rb")
+        for number in range(100):
+            line = file.readline()
+            assert line == b"HTTP/1.1 200 OK\r\n", (number, line)
+            length = 0
+            while (line := file.readline()) != b"\r\n":
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            assert json.loads(file.read(length))["input_text"].split()[0] == str(number)
 
 
 @pytest.mark.parametrize("request_", [
@@ -259,7 +270,9 @@ def test_connections_are_kept_or_closed_as_asked(http: HttpDoor, request_: bytes
             assert sock.recv(10) == b""
 
 
-@pytest.mark.parametrize("path", [b"/classify", b"http://x/classify", b"/classif%79", b"/classify?explain=false", b"/classify#x"])
+@pytest.mark.parametrize(
+    "path", [b"/classify", b"http://x/classify", b"/classif%79", b"/classify?explain=false", b"/classify#x"]
+)
 def test_both_ways_through_the_server_give_the_same_bytes(http: HttpDoor, path: bytes) -> None:
     """In one piece (answered on the spot) and in two (uvicorn's way), however the path is written."""
     request = post(path=path)
@@ -289,7 +302,8 @@ def test_expect_100_continue_is_honoured(http: HttpDoor) -> None:
 def test_a_request_to_switch_protocols_is_answered_as_plain_http(http: HttpDoor) -> None:
     """No WebSocket, no HTTP/2 here."""
     with dial(http) as sock:
-        sock.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"
+        sock.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                     b"Sec-WebSocket-Key: x\r\n"
                      b"Sec-WebSocket-Version: 13\r\n\r\n")  # fmt: skip
         assert read_answer(sock)[0] == 200
 
@@ -380,7 +394,9 @@ def test_workers_share_the_mapped_models_memory() -> None:
             found = []
             for pid in workers:
                 smaps = Path(f"/proc/{pid}/smaps").read_text()
-                found += re.findall(r"^\S+ (\S+) .*bundled\.safetensors\n(?:.*\n)*?Private_Dirty: +(\d+) kB", smaps, re.MULTILINE)
+                found += re.findall(
+                    r"^\S+ (\S+) .*bundled\.safetensors\n(?:.*\n)*?Private_Dirty: +(\d+) kB", smaps, re.MULTILINE
+                )
             return found
 
         wait_for(lambda: len(maps()) == 2)

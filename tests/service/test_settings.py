@@ -13,7 +13,13 @@ def test_an_empty_environment_gives_the_contracts_defaults() -> None:
     names = ("MODEL", "REGISTRY", "REFRESH_SECONDS", "ORIGINS", "API_KEY")
     for environ in ({}, {f"DESPAM_{name}": "" for name in names}):
         found = from_environ(environ)
-        assert (found.model_path, found.registry_url, found.refresh_seconds, found.origins, found.api_key) == (None, None, 30, ("*",), None)
+        assert (found.model_path, found.registry_url, found.refresh_seconds, found.origins, found.api_key) == (
+            None,
+            None,
+            30,
+            ("*",),
+            None,
+        )
 
 
 def test_settings_survive_the_way_to_a_worker() -> None:

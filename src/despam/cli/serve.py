@@ -1,7 +1,7 @@
 """`despam serve`: page and API on this machine.
 
-Knows the flags, each with its environment variable, and what is said on the way up. The address goes to stdout, warnings and
-the log, one JSON line a request, to stderr. Opens no browser, and nothing else by itself.
+Knows the flags, each with its environment variable, and what is said on the way up. The address goes to stdout,
+warnings and the log, one JSON line a request, to stderr. Opens no browser, and nothing else by itself.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 @click.option("--origins", envvar="DESPAM_ORIGINS", default="*", show_default=True,
               help="Pages that may ask, as origins separated by commas.")  # fmt: skip
 @click.option("--api-key", envvar="DESPAM_API_KEY",
-              help="Ask for this key in X-Api-Key; better set in the environment, where ps does not show it.")  # fmt: skip
+              help="Ask for this key in X-Api-Key; better set in the environment: ps shows flags.")  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes that answer.")
 @click.pass_context
 def command(
@@ -72,7 +74,9 @@ def command(
     sock = server.bind(host, port)
     address = server.name_address(sock)
     if host not in LOOPBACK and not settings.api_key:
-        click.echo(f"Warning: {host} can be reached from other machines, and no API key is asked for; see --api-key.", err=True)
+        click.echo(
+            f"Warning: {host} can be reached from other machines, and no API key is asked for; see --api-key.", err=True
+        )
     if status["degraded"]:
         click.echo(f"Warning: {status.get('reason') or 'the service is degraded'}", err=True)
     click.echo(f"despam serves the {status['source']} model {model.version} on {address} (Ctrl-C ends it)")

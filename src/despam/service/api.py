@@ -1,11 +1,11 @@
 """The brain: a function from request to response, with no I/O of its own.
 
-Knows routes, methods, limits, the API key, CORS, caching and what each error says. Does not know sockets, AWS events, files or
-the clock: the model comes from `live.current()`, the page from `pages.FILES`, and every door only translates, so that the
-same request gets the same bytes everywhere.
+Knows routes, methods, limits, the API key, CORS, caching and what each error says. Does not know sockets, AWS
+events, files or the clock: the model comes from `live.current()`, the page from `pages.FILES`, and every door only
+translates, so that the same request gets the same bytes everywhere.
 
-Invariant: `handle` always returns a Response, and every Response, errors included, carries the CORS and security headers.
-What a client sent comes back in two places only: `input_text` and a request id of harmless characters.
+Invariant: `handle` always returns a Response, and every Response, errors included, carries the CORS and security
+headers. What a client sent comes back in two places only: `input_text` and a request id of harmless characters.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import itertools
 import os
 
 from despam.errors import RequestRefused
-from despam.service.answer import encode, quote, write_error, write_verdict
+from despam.service.answer import encode, write_error, write_verdict
 from despam.service.body import LIMIT_BYTES, TOO_LARGE, check_headers, check_text, read_text, read_texts
 
 TYPE_CHECKING = False
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     class Live(Protocol):
         """Which model decides just now."""
 
-        def current(self) -> Model: ...  # noqa: D102
-        def status(self) -> dict[str, object]: ...  # noqa: D102
+        def current(self) -> Model: ...
+        def status(self) -> dict[str, object]: ...
 
     Headers = tuple[tuple[str, str], ...]
     Route = tuple[str, Callable[["Request"], "Response"]]
@@ -86,7 +86,19 @@ class Request:
 class Response:
     """What a door sends on, and below the line what the log may know of it."""
 
-    __slots__ = ("batch", "body", "failure", "headers", "model", "repaired", "request_id", "route", "size_bytes", "status", "verdict")
+    __slots__ = (
+        "batch",
+        "body",
+        "failure",
+        "headers",
+        "model",
+        "repaired",
+        "request_id",
+        "route",
+        "size_bytes",
+        "status",
+        "verdict",
+    )
 
     def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
         self.status = status
@@ -175,13 +187,17 @@ class Api:
             methods = {"GET": self.page} if self.has_page(request.path) else None
         allowed = f"{READ}, {WRITE}" if methods is None else READ if "GET" in methods else WRITE
         if method == "OPTIONS":
-            return Response(204, (*self.head("preflight", request), ("Access-Control-Allow-Methods", allowed), ("Allow", allowed)))
+            return Response(
+                204, (*self.head("preflight", request), ("Access-Control-Allow-Methods", allowed), ("Allow", allowed))
+            )
         if methods is None:
             raise RequestRefused(404, NOT_FOUND)
         if method == "GET" and route == OTHER:
             return self.page(request)
         if method == "HEAD" and "GET" in methods:
-            return self.dispatch(Request("GET", request.path, request.headers, b"", request.query, request.trusted), route)
+            return self.dispatch(
+                Request("GET", request.path, request.headers, b"", request.query, request.trusted), route
+            )
         response = self.error(request, 405, f"This path takes {allowed}.")
         response.headers += (("Allow", allowed),)
         return response
@@ -284,7 +300,12 @@ class Api:
         """GET /health: alive, and what decides."""
         model = self.live.current()
         status = {**self.live.status(), "model": model.version}
-        first = {"status": "ok", "model": model.version, "source": status.pop("source"), "degraded": status.pop("degraded")}
+        first = {
+            "status": "ok",
+            "model": model.version,
+            "source": status.pop("source"),
+            "degraded": status.pop("degraded"),
+        }
         response = Response(200, self.head("json", request), write_json({**first, **status}))
         response.model = model.version
         return response

@@ -1,9 +1,11 @@
-"""The ASGI door: `despam.service.asgi:app` for any ASGI server, `create_app(settings)` to mount in Starlette or FastAPI.
+"""The ASGI door: `despam.service.asgi:app` for any ASGI server, `create_app(settings)` to mount elsewhere.
 
-Knows ASGI's messages, when a body has taken too long or grown too large, and what work is better done beside the event loop.
-Knows nothing of what is asked. `app` reads its settings from the environment when the server starts it, not on import.
+Knows ASGI's messages, when a body has taken too long or grown too large, and what work is better done beside the
+event loop. Knows nothing of what is asked. `app` reads its settings from the environment when the server starts it,
+not on import.
 
-Invariant: a client that sends slowly, endlessly or not at all waits alone; every answer is logged once, without a word of the request.
+Invariant: a client that sends slowly, endlessly or not at all waits alone; every answer is logged once, without a
+word of the request.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ class App:
         """Open the model before the first request, and say why when that cannot be."""
         await receive()
         try:
-            self.api.live.current()
+            self.api  # noqa: B018  wires it
         except DespamError as error:
             self.log(write_event("not started", error=str(error)))
             await send({"type": "lifespan.startup.failed", "message": str(error)})
@@ -131,7 +133,9 @@ class App:
         encoded = self.encoded.get(response.headers)
         if encoded is None:
             encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers]
-            if len(self.encoded) < 200:  # kinds of answers times origins are few, but never trust a count you do not make
+            if (
+                len(self.encoded) < 200
+            ):  # kinds of answers times origins are few, but never trust a count you do not make
                 self.encoded[response.headers] = encoded
         headers = [*encoded, (b"x-request-id", response.request_id.encode())]
         if response.status not in (204, 304):

@@ -1,10 +1,11 @@
 """The door for AWS Lambda: `despam.service.aws_lambda.handler`.
 
-Knows how API Gateway's REST API (payload 1.0), its HTTP API and Function URLs (2.0), a load balancer and a direct invocation
-`{"text": "..."}` write a request, and how each wants the answer. Knows nothing of what is asked.
+Knows how API Gateway's REST API (payload 1.0), its HTTP API and Function URLs (2.0), a load balancer and a direct
+invocation `{"text": "..."}` write a request, and how each wants the answer. Knows nothing of what is asked.
 
-The brain is wired when Lambda imports this module (the init phase has a whole core for itself), elsewhere at the first event.
-A setting that cannot be right does not kill the function: every answer is then a 500 in words, and the log says which it is.
+The brain is wired when Lambda imports this module (the init phase has a whole core for itself), elsewhere at the
+first event. A setting that cannot be right does not kill the function: every answer is then a 500 in words, and the
+log says which it is.
 
 Invariant: no event, however odd, makes `handler` raise.
 """
@@ -64,7 +65,6 @@ class Door:
         """Wire the brain; when that fails say why in the log, and try again at the next event."""
         try:
             self.api = build(from_environ(os.environ))
-            self.api.live.current()
         except DespamError as error:
             to_stdout(write_event("not set up", error=str(error)))
             self.api = None
@@ -201,7 +201,7 @@ def is_too_long(body: bytes) -> bool:
 
 
 def write_answer(response: Response, event: Any) -> dict[str, Any]:
-    """Write the answer, which has one form for all kinds of event; a load balancer in multi-value mode wants one more field."""
+    """Write the answer, in one form for all; a load balancer in multi-value mode wants one more field."""
     headers = dict(response.headers)
     headers["X-Request-Id"] = response.request_id
     answer: dict[str, Any] = {

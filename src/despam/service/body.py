@@ -1,9 +1,11 @@
 """The bytes of a request's body -> the text or texts in it, or a refusal that says what to change.
 
-Knows the ways a body can be wrong: too large, of another type, compressed, in another encoding, no JSON, nested too deep,
-ambiguous, of another shape. Knows nothing of routes, doors or models. A refusal never repeats what the body holds.
+Knows the ways a body can be wrong: too large, of another type, compressed, in another encoding, no JSON, nested too
+deep, ambiguous, of another shape. Knows nothing of routes, doors or models. A refusal never repeats what the body
+holds.
 
-Invariant: whatever the bytes, the outcome is a value or a `RequestRefused` whose sentence is the same at every door.
+Invariant: whatever the bytes, the outcome is a value or a `RequestRefused` whose sentence is the same at every
+door.
 """
 
 from __future__ import annotations
@@ -23,7 +25,14 @@ TOO_LARGE = "The body is larger than 1 MiB (1,048,576 bytes); send less at a tim
 NO_TEXT = "No text provided."
 NO_TEXTS = "No texts provided."
 
-KINDS = {dict: "an object", list: "an array", str: "a string", bool: "true or false", int: "a number", float: "a number"}
+KINDS = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+}
 # compiled when a client first sends more than "application/json", so that the first answer does not pay for it
 JSON_TYPE = r'application/(?:[a-z0-9!#$&^_.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?(?P<charset>[^";\s]*)"?\s*)?;?'
 

@@ -1,8 +1,8 @@
 """One JSON line a request: what happened, never what was said.
 
-Knows the fields of a line and CloudWatch's embedded metric format. Refuses to know text, address, key, path and header of
-a request: a line is made of the Response's own facts, of a route's template and of a method out of a short list, so there is
-nothing a client could write into the log but a request id of harmless characters.
+Knows the fields of a line and CloudWatch's embedded metric format. Refuses to know text, address, key, path and
+header of a request: a line is made of the Response's own facts, of a route's template and of a method out of a
+short list, so there is nothing a client could write into the log but a request id of harmless characters.
 
 Invariant: a line is one line of JSON; a log that cannot be written never stops an answer.
 """
@@ -12,8 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-
-from despam.service.answer import quote
+from json.encoder import encode_basestring as quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

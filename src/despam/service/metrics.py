@@ -1,8 +1,9 @@
 """Counts of what the service did, in Prometheus' text format.
 
-Knows requests by route, method and status, verdicts, repairs and a histogram of answer times; all of it since the process
-started, in this process: with several workers each counts its own. Knows nothing of texts, addresses or keys: labels are
-route templates, methods out of a short list, and numbers, so their number is bounded whatever clients send.
+Knows requests by route, method and status, verdicts, repairs and a histogram of answer times; all of it since the
+process started, in this process: with several workers each counts its own. Knows nothing of texts, addresses or
+keys: labels are route templates, methods out of a short list, and numbers, so their number is bounded whatever
+clients send.
 """
 
 from __future__ import annotations
@@ -55,14 +56,20 @@ class Metrics:
             lines.append(f'despam_requests_total{{path="{route}",method="{method}",status="{status}"}} {count}')
         lines += ["# HELP despam_verdicts_total Messages judged.", "# TYPE despam_verdicts_total counter"]
         lines += [f'despam_verdicts_total{{verdict="{name}"}} {count}' for name, count in sorted(self.verdicts.items())]
-        lines += ["# HELP despam_repairs_total Single messages that were disguised.", "# TYPE despam_repairs_total counter"]
+        lines += [
+            "# HELP despam_repairs_total Single messages that were disguised.",
+            "# TYPE despam_repairs_total counter",
+        ]
         lines += [f'despam_repairs_total{{kind="{kind}"}} {count}' for kind, count in sorted(self.repairs.items())]
         lines += ["# HELP despam_answer_seconds Time from request to answer.", "# TYPE despam_answer_seconds histogram"]
         for route, times in sorted(self.times.items()):
             lines += write_histogram(route, times, self.seconds[route])
         lines += ["# HELP despam_model_info The model that decides.", "# TYPE despam_model_info gauge"]
         lines.append(f'despam_model_info{{version="{model}",source="{source}"}} 1')
-        lines += ["# HELP despam_degraded Whether the service runs on less than it was asked to.", "# TYPE despam_degraded gauge"]
+        lines += [
+            "# HELP despam_degraded Whether the service runs on less than it was asked to.",
+            "# TYPE despam_degraded gauge",
+        ]
         lines.append(f"despam_degraded {int(degraded)}")
         return "\n".join(lines) + "\n"
 

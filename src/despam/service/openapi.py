@@ -1,7 +1,8 @@
 """The HTTP contract as OpenAPI 3.1, for `GET /openapi.json`.
 
-Knows every path, parameter, status and field, with an example for each answer; tests send every example, and schemathesis tries to
-show that the document lies. Loaded when somebody asks for it, so that no first answer pays for it.
+Knows every path, parameter, status and field, with an example for each answer; tests send every example, and
+schemathesis tries to show that the document lies. Loaded when somebody asks for it, so that no first answer pays
+for it.
 
 Invariant: what the brain refuses is described as refused, and what it answers fits the schema written here.
 """
@@ -27,12 +28,16 @@ NUMBER: Schema = {"type": "number"}
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
-MODEL: Schema = {"type": "string", "pattern": VERSION, "description": "Version: the first 12 hex digits of the model file's SHA-256."}
+MODEL: Schema = {
+    "type": "string",
+    "pattern": VERSION,
+    "description": "Version: first 12 hex digits of the file's SHA-256.",
+}
 OFFSET: Schema = {"type": ["integer", "null"], "minimum": 0}
 
 CLUE: Schema = {
     "type": "object",
-    "description": "A span of the text with its contribution to the score; start and end are null for the whole message.",
+    "description": "A span of the text with its contribution to the score; null offsets mean all of it.",
     "properties": {
         "text": TEXT,
         "start": {**OFFSET, "description": "In Unicode code points of the text as given."},
@@ -46,16 +51,16 @@ VERDICT: Schema = {
     "properties": {
         "status": {"const": "success"},
         "classification": {"enum": ["SPAM", "HAM"]},
-        "input_text": {**TEXT, "description": "The text as given; a lone surrogate, which UTF-8 cannot hold, is shown as U+FFFD."},
+        "input_text": {**TEXT, "description": "The text as given; a lone surrogate is shown as U+FFFD."},
         "spam_probability": {**SHARE, "description": "Calibrated."},
         "score": {**NUMBER, "description": "Log-odds: the bias and the contributions of all clues."},
         "cutoff": {**SHARE, "description": "The probability from which on a message is spam."},
         "unsure": {**FLAG, "description": "Between the two unsure cutoffs, or too little evidence."},
         "unsure_reason": {**TEXT, "description": "Only with unsure."},
         "model": MODEL,
-        "repaired": {"type": "array", "items": TEXT, "description": "Kinds of disguise that were undone before reading."},
-        "clues": {"type": "array", "items": {"$ref": "#/components/schemas/Clue"}, "description": "With ?explain=true."},
-        "bias": {**NUMBER, "description": "With ?explain=true: the score of a text without clues."},
+        "repaired": {"type": "array", "items": TEXT, "description": "Kinds of disguise that were undone."},
+        "clues": {"type": "array", "items": {"$ref": "#/components/schemas/Clue"}, "description": "If explained."},
+        "bias": {**NUMBER, "description": "If explained: the score of a text without clues."},
     },
     "required": [
         "status", "classification", "input_text", "spam_probability", "score", "cutoff", "unsure", "model", "repaired",
@@ -84,7 +89,10 @@ HEALTH: Schema = {
         "status": {"const": "ok"},
         "model": MODEL,
         "source": {"enum": ["registry", "file", "bundled"]},
-        "degraded": {**FLAG, "description": "True when the service runs on less than it was asked to; reason says why."},
+        "degraded": {
+            **FLAG,
+            "description": "True when the service runs on less than it was asked to; reason says why.",
+        },
     },
     "required": ["status", "model", "source", "degraded"],
 }
@@ -99,7 +107,10 @@ CARD: Schema = {
         "unsure_low": SHARE,
         "unsure_high": SHARE,
         "bias": NUMBER,
-        "card": {"type": "object", "description": "What it was trained on, its measured figures, limits and languages."},
+        "card": {
+            "type": "object",
+            "description": "What it was trained on, its measured figures, limits and languages.",
+        },
     },
     "required": ["model", "sha256", "size_bytes", "recipe", "cutoff", "unsure_low", "unsure_high", "bias", "card"],
 }
@@ -113,7 +124,7 @@ EXPLAIN: Schema = {
 REQUEST_ID: Schema = {
     "name": "X-Request-Id",
     "in": "header",
-    "description": "Comes back with the answer and stands in the log; without one, or with other characters, the service makes one.",
+    "description": "Comes back with the answer and stands in the log; the service makes one where none fits.",
     "schema": {"type": "string", "maxLength": 128, "pattern": "^[A-Za-z0-9._:=+/-]+$"},
 }
 ANSWER_HEADERS: Schema = {
@@ -169,8 +180,16 @@ def look(operation: str, summary: str, name: str, keyed: bool = False, tagged: b
     if tagged:
         responses["304"] = {"description": "As the client has it already.", "headers": {**ANSWER_HEADERS, **tag}}
         parameters = [{"name": "If-None-Match", "in": "header", "schema": TEXT}, REQUEST_ID]
-    security = {"security": [{"key": []}]} if keyed else {}
-    return {"get": {"operationId": operation, "summary": summary, "parameters": parameters, "responses": responses, **security}}
+    security: Schema = {"security": [{"key": []}]} if keyed else {}
+    return {
+        "get": {
+            "operationId": operation,
+            "summary": summary,
+            "parameters": parameters,
+            "responses": responses,
+            **security,
+        }
+    }
 
 
 def describe(keyed: bool) -> Schema:
@@ -179,7 +198,11 @@ def describe(keyed: bool) -> Schema:
     texts = {
         "type": "object",
         "properties": {
-            "texts": {"type": "array", "maxItems": LIMIT_TEXTS, "description": "Strings; anything else gets an error in its place."}
+            "texts": {
+                "type": "array",
+                "maxItems": LIMIT_TEXTS,
+                "description": "Strings; anything else gets an error in its place.",
+            }
         },
         "required": ["texts"],
     }
@@ -195,17 +218,20 @@ def describe(keyed: bool) -> Schema:
         "info": {
             "title": "despam",
             "version": "1",
-            "description": "Says whether a message is spam, how sure it is, and why. Every answer, errors included, can be read "
-            "from the pages that the service allows (CORS).",
+            "description": "Says whether a message is spam, how sure it is, and why. Pages can read errors too.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "."}],
         "paths": {
             "/classify": judge("classify", "Judge one text", text, one, "Verdict", keyed),
             "/predict": judge("predict", "Judge one text (the same as /classify)", text, one, "Verdict", keyed),
-            "/classify/batch": judge("classifyBatch", "Judge up to 1,000 texts with one model", texts, many, "Batch", keyed),
+            "/classify/batch": judge(
+                "classifyBatch", "Judge up to 1,000 texts with one model", texts, many, "Batch", keyed
+            ),
             "/health": look("health", "That the service answers, and which model decides", "Health"),
-            "/model": look("model", "The card, figures and cutoffs of the model that decides", "Card", keyed, tagged=True),
+            "/model": look(
+                "model", "The card, figures and cutoffs of the model that decides", "Card", keyed, tagged=True
+            ),
             "/openapi.json": look("openapi", "This document", "Document", tagged=True),
         },
         "components": components,

@@ -1,11 +1,13 @@
-"""A connection of the server on this machine: uvicorn's own, with limits, our errors, and a short way for small requests.
+"""A connection of the server on this machine: uvicorn's own, with limits, our errors, and a short way.
 
 uvicorn (httptools) parses HTTP, keeps connections and shuts them down. Added here:
 
 - limits for the head of a request, in bytes and seconds, which uvicorn does not have;
-- the errors that are made before there is a request (a malformed line, a head too long or too late) as JSON with CORS headers;
-- a request that arrived whole, in one piece, and small, is answered on the spot, without a task and a queue for it: 30 us
-  instead of 140 (docs/decisions/0040). Everything else takes uvicorn's way through `asgi.py`, and gets the same bytes.
+- the errors that are made before there is a request (a malformed line, a head too long or too late) as JSON with
+  CORS headers;
+- a request that arrived whole, in one piece, and small, is answered on the spot, without a task and a queue for it:
+  30 us instead of 140 (docs/decisions/0040). Everything else takes uvicorn's way through `asgi.py`, and gets the
+  same bytes.
 
 Invariant: nothing here waits. Who sends slowly is watched by a clock, and who pipelines gets a few answers a turn.
 """
@@ -116,10 +118,14 @@ class Protocol(HttpToolsProtocol):
         body = encode(write_error(sentence))
         head = (
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
-            f"cache-control: no-store\r\naccess-control-allow-origin: {origin}\r\nx-content-type-options: nosniff\r\n\r\n"
+            f"cache-control: no-store\r\naccess-control-allow-origin: {origin}\r\n"
+            "x-content-type-options: nosniff\r\n\r\n"
         )
-        if self.cycle is None or self.cycle.response_complete:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:
             self.transport.write(STATUS_LINE[status] + head.encode() + body)
+        if cycle is not None:
+            cycle.disconnected = True  # whoever still works on an answer need not send it
         self.transport.close()
         to_stderr(write_event("refused below the brain", status=status))
 
@@ -172,7 +178,9 @@ class Protocol(HttpToolsProtocol):
         self.parts = None
         path, _, query = self.url.partition(b"?")
         headers = {WANTED_BYTES[name]: value.decode("latin-1") for name, value in self.headers if name in WANTED_BYTES}
-        request = Request(self.parser.get_method().decode(), path.decode("ascii"), headers, body, query.decode("latin-1"))
+        request = Request(
+            self.parser.get_method().decode(), path.decode("ascii"), headers, body, query.decode("latin-1")
+        )
         app = self.despam
         assert app is not None
         response = app.api.handle(request)
@@ -201,6 +209,8 @@ class Protocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if keep:
             self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
         else:
             self.transport.close()

@@ -1,6 +1,7 @@
 """The server on this machine: uvicorn, with what it says below us put into our words.
 
-Knows sockets, workers, signals and how uvicorn is configured; a connection is `protocol.py`'s. Knows nothing of requests.
+Knows sockets, workers, signals and how uvicorn is configured; a connection is `protocol.py`'s. Knows nothing of
+requests.
 
 Invariant: a port that cannot be had and a model that cannot be read are one sentence, before anything listens.
 """
@@ -54,12 +55,16 @@ def bind(host: str, port: int) -> socket.socket:
         sock.listen(2048)
     except PermissionError:
         sock.close()
-        raise ServeError(f"port {port} needs more rights than this user has; choose one above 1023 with --port") from None
+        raise ServeError(
+            f"port {port} needs more rights than this user has; choose one above 1023 with --port"
+        ) from None
     except OSError as error:
         sock.close()
         if error.errno == 98 or "in use" in str(error):
             raise ServeError(f"port {port} on {host} is in use; choose another with --port") from None
-        raise ServeError(f"cannot listen on {host} port {port} ({error.strerror}); choose another with --host") from None
+        raise ServeError(
+            f"cannot listen on {host} port {port} ({error.strerror}); choose another with --host"
+        ) from None
     sock.setblocking(False)
     return sock
 

@@ -1,9 +1,10 @@
 """DESPAM_... in the environment -> settings, and settings -> a wired brain.
 
-Knows the names of the settings, what each may be, and which parts they put together. The server's flags make the same
-Settings, so a setting is checked in one place. Knows nothing of doors.
+Knows the names of the settings, what each may be, and which parts they put together. The server's flags make the
+same Settings, so a setting is checked in one place. Knows nothing of doors.
 
-Invariant: Settings that exist are right; one that cannot be is refused by its name, with what it may be, before anything starts.
+Invariant: Settings that exist are right; one that cannot be is refused by its name, with what it may be, before
+anything starts.
 """
 
 from __future__ import annotations
@@ -97,31 +98,13 @@ def read_origins(text: str) -> tuple[str, ...]:
 
 
 def build(settings: Settings, metrics: Metrics | None = None) -> Api:
-    """Wire the brain: the live model and what the settings say."""
-    try:
-        from despam.service.live import LiveModel
-    except ModuleNotFoundError:
-        LiveModel = FixedModel
+    """Wire the brain: the live model, opened, and what the settings say. Raises a DespamError without one."""
+    from despam.service.live import LiveModel
 
     live = LiveModel(
         model_path=settings.model_path,
         registry_url=settings.registry_url,
         refresh_seconds=settings.refresh_seconds,
     )
+    live.current()
     return Api(live, settings.origins, settings.api_key, metrics)
-
-
-class FixedModel:
-    """Holder until live.py is there."""
-
-    def __init__(self, model_path=None, registry_url=None, refresh_seconds=30):
-        import despam
-
-        self.model = despam.load(model_path)
-        self.source = "file" if model_path else "bundled"
-
-    def current(self):
-        return self.model
-
-    def status(self):
-        return {"source": self.source, "degraded": False, "reason": "", "model": self.model.version, "checked": None}
