@@ -40,9 +40,9 @@ export function icon(name) {
 /** Say a probability: 97 %, and never 0 % or 100 %, which no model knows. */
 export function percent(share) {
   const value = share * 100;
-  if (value > 0 && value < 0.1) return "under 0.1 %";
-  if (value < 100 && value > 99.9) return "over 99.9 %";
-  return `${value < 1 || value > 99 ? value.toFixed(1) : value.toFixed(0)} %`;
+  if (value > 0 && value < 0.1) return "under 0.1\u00a0%";
+  if (value < 100 && value > 99.9) return "over 99.9\u00a0%";
+  return `${value < 1 || value > 99 ? value.toFixed(1) : value.toFixed(0)}\u00a0%`;
 }
 
 /** Say a contribution with its sign, a true minus included. */
@@ -50,6 +50,8 @@ export function signed(value) {
   const digits = Math.abs(value).toFixed(2);
   return `${value < 0 ? "−" : "+"}${digits}`;
 }
+
+export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
 export const count = (number) => number.toLocaleString("en");
 

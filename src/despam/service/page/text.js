@@ -60,12 +60,12 @@ export function strength(weight, heaviest) {
 
 /** Take every span of a clue out of the text, for the question what it decided. */
 export function without(text, spans) {
-  const units = unitOffsets(text, spans.flat());
+  const apart = spans.filter(([start], index) => index === 0 || start >= spans[index - 1][1]);
+  const units = unitOffsets(text, apart.flat());
   let rest = "";
   let from = 0;
   for (let index = 0; index < units.length; index += 2) {
     const [start, end] = units.slice(index, index + 2);
-    if (start < from) continue; // overlaps the one before
     rest += text.slice(from, start);
     from = text[start - 1] === " " && text[end] === " " ? end + 1 : end;
   }

@@ -3,7 +3,7 @@
    Knows an answer's fields and nothing of how it was asked for. What only a second question can tell (would it have
    passed without its strongest clue?) comes in through `whatIf`, and the page does without it when that fails. */
 
-import { byId, el, icon, many, percent, shorten, signed } from "./dom.js";
+import { byId, capital, el, icon, many, percent, shorten, signed } from "./dom.js";
 import { cluesList, markedText } from "./clues.js";
 import { merge } from "./text.js";
 import { repairInWords } from "./words.js";
@@ -34,12 +34,12 @@ export function hideVerdict() {
 }
 
 function summary(answer) {
-  const sure = `${percent(answer.spam_probability)} likely to be spam.`;
+  const sure = `${capital(percent(answer.spam_probability))} likely to be spam.`;
   if (!answer.unsure) return [sure];
   return [el("strong", { class: "badge" }, "unsure"), ` ${sure} ${sentence(answer.unsure_reason || "a person should have a look")}`];
 }
 
-const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1).replace(/\.?$/, ".")}`;
+const sentence = (words) => capital(words).replace(/\.?$/, ".");
 
 function probabilityBar(answer) {
   const label = `Probability of spam ${percent(answer.spam_probability)}, cutoff ${percent(answer.cutoff)}`;
@@ -69,7 +69,7 @@ export function showZone(low, high) {
 
 function repairs(kinds) {
   if (!kinds?.length) return null;
-  return el("div", { class: "repaired" }, el("h2", {}, "Repaired before reading"),
+  return el("div", { id: "repaired" }, el("h2", {}, "Repaired before reading"),
     el("ul", {}, ...kinds.map((kind) => el("li", {}, `The message ${repairInWords(kind)}.`))));
 }
 

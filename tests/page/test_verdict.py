@@ -1,0 +1,344 @@
+"""One message in, one verdict out: what the page shows of it, by ids and roles."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from despam.core.repair import REPAIRS
+
+from .conftest import HAM, SPAM, analyze, verdict
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+
+
+def answering(page: Page, **fields: Any) -> None:
+    """Let the API answer every text with these fields."""
+
+    def fulfil(route: Route) -> None:
+        text = json.loads(route.request.post_data or "{}")["text"]
+        route.fulfill(json=verdict(text, **fields))
+
+    page.route("**/classify**", fulfil)
+
+
+def test_spam_is_said_in_a_word_an_icon_and_red(visit: Visit) -> None:
+    page = visit()
+    analyze(page, SPAM)
+    result = page.locator("#result")
+    expect(result).to_have_text("Prediction: SPAM")
+    expect(result.locator("svg")).to_be_visible()
+    red, green, _ = (int(part) for part in re.findall(r"\d+", result.evaluate("e => getComputedStyle(e).color"))[:3])
+    assert red > green
+
+
+def test_ham_is_said_in_a_word_an_icon_and_green(visit: Visit) -> None:
+    page = visit()
+    analyze(page, HAM)
+    result = page.locator("#result")
+    expect(result).to_have_text("Prediction: HAM")
+    expect(result.locator("svg")).to_be_visible()
+    red, green, _ = (int(part) for part in re.findall(r"\d+", result.evaluate("e => getComputedStyle(e).color"))[:3])
+    assert green > red
+
+
+@pytest.mark.parametrize("keys", ["Control+Enter", "Meta+Enter"])
+def test_keys_analyze_as_the_button_does(visit: Visit, keys: str) -> None:
+    page = visit()
+    page.locator("#userInput").fill(HAM)
+    page.locator("#userInput").press(keys)
+    expect(page.locator("#result")).to_have_text("Prediction: HAM")
+
+
+def test_enter_alone_makes_a_new_line(visit: Visit) -> None:
+    page = visit()
+    page.locator("#userInput").fill("one")
+    page.locator("#userInput").press("Enter")
+    expect(page.locator("#userInput")).to_have_value("one\n")
+    expect(page.locator("#result")).to_be_empty()
+
+
+def test_the_page_says_the_same_as_the_api(visit: Visit, server: str) -> None:
+    page = visit()
+    analyze(page, SPAM)
+    answer = page.request.post(f"{server}/classify", data={"text": SPAM}).json()
+    expect(page.locator("#result")).to_have_text(f"Prediction: {answer['classification']}")
+    expect(page.locator("#answeredBy")).to_contain_text(answer["model"])
+    said = page.get_by_role("img", name="Probability of spam").get_attribute("aria-label") or ""
+    shown = float(re.findall(r"[\d.]+", said)[0])
+    assert abs(shown / 100 - answer["spam_probability"]) < 0.006
+    expect(page.get_by_text(re.compile(r"score [+−]"))).to_contain_text(f"{abs(answer['score']):.2f}")
+
+
+def test_the_bar_marks_probability_and_cutoff(visit: Visit) -> None:
+    page = visit()
+    answering(page, spam_probability=0.25, cutoff=0.75, classification="HAM")
+    analyze(page, HAM)
+    bar = page.locator("#bar").bounding_box()
+    fill = page.locator("#bar .fill").bounding_box()
+    cutoff = page.locator("#bar .cutoff").bounding_box()
+    assert bar and fill and cutoff
+    assert abs(fill["width"] / bar["width"] - 0.25) < 0.01
+    assert abs((cutoff["x"] + cutoff["width"] / 2 - bar["x"]) / bar["width"] - 0.75) < 0.01
+    expect(page.get_by_role("img", name="Probability of spam 25 %, cutoff 75 %")).to_be_visible()
+
+
+def test_unsure_is_said_with_its_reason(visit: Visit) -> None:
+    page = visit()
+    answering(page, unsure=True, unsure_reason="too few known words", spam_probability=0.55)
+    analyze(page, HAM)
+    expect(page.locator("#summary")).to_contain_text("unsure 55 % likely to be spam. Too few known words.")
+    expect(page.locator("#result")).to_have_text("Prediction: SPAM")
+
+
+def test_the_models_unsure_zone_is_drawn_to_scale(visit: Visit, server: str) -> None:
+    page = visit()
+    model = page.request.get(f"{server}/model").json()
+    analyze(page, HAM)
+    assert model["unsure_high"] > model["unsure_low"], "the bundled model has no unsure zone"
+    zone = page.locator("#bar .zone")
+    expect(zone).to_be_visible()
+    bar, box = page.locator("#bar").bounding_box(), zone.bounding_box()
+    assert bar and box
+    assert abs((box["x"] - bar["x"]) / bar["width"] - model["unsure_low"]) < 0.01
+    assert abs(box["width"] / bar["width"] - (model["unsure_high"] - model["unsure_low"])) < 0.01
+
+
+def test_marked_text_is_exactly_the_visitors_text(visit: Visit) -> None:
+    page = visit()
+    text = f"{SPAM}\n\n  two  blanks and a tab\there 😀😀 {HAM}"
+    analyze(page, text)
+    assert page.locator("#marked").evaluate("e => e.textContent") == text
+    assert page.locator("#marked mark").count() > 3
+
+
+def test_marks_stand_right_after_emoji_and_in_repaired_text(visit: Visit, server: str) -> None:
+    page = visit()
+    text = "😀👩‍👩‍👧 𝟙 Yоu wоn a frее prize, claim your prize 🎉 free cash now 🏆 call 09061701461"
+    analyze(page, text)
+    answer = page.request.post(f"{server}/classify?explain=true", data={"text": text}).json()
+    spans = {text[clue["start"] : clue["end"]] for clue in answer["clues"] if clue["start"] is not None}
+    marks = page.locator("#marked mark").all_text_contents()
+    assert marks
+    assert set(marks) <= spans
+    assert page.locator("#marked").evaluate("e => e.textContent") == text
+
+
+def test_marks_tell_side_and_strength(visit: Visit) -> None:
+    page = visit()
+    clues = [
+        {"text": "strong", "start": 0, "end": 6, "contribution": 2.0},
+        {"text": "weak", "start": 7, "end": 11, "contribution": 0.3},
+        {"text": "good", "start": 12, "end": 16, "contribution": -1.0},
+        {"text": "none", "start": 17, "end": 21, "contribution": 0.001},
+    ]
+    answering(page, clues=clues)
+    analyze(page, "strong weak good none")
+    marks = page.locator("#marked mark")
+    expect(marks).to_have_text(["strong", "weak", "good"])
+    styles = marks.evaluate_all(
+        "all => all.map(e => [getComputedStyle(e).textDecorationStyle, +getComputedStyle(e).backgroundColor.split(/[ ,/]+/).at(-1).replace(')', '')])"
+    )
+    assert [style for style, _ in styles] == ["solid", "solid", "dotted"]
+    assert styles[0][1] > styles[1][1]
+
+
+def test_a_clue_says_its_contribution_on_hover_and_hides_it_again(visit: Visit) -> None:
+    page = visit()
+    answering(page, clues=[{"text": "free", "start": 0, "end": 4, "contribution": 1.25}])
+    analyze(page, "free lunch")
+    page.locator("#marked mark").hover()
+    expect(page.get_by_role("tooltip")).to_have_text("+1.25 spam free")
+    page.locator("h1").hover()
+    expect(page.get_by_role("tooltip")).to_be_hidden()
+
+
+def test_a_clue_says_its_contribution_on_focus_and_arrows_go_on(visit: Visit) -> None:
+    page = visit()
+    clues = [
+        {"text": "free", "start": 0, "end": 4, "contribution": 1.25},
+        {"text": "lunch", "start": 5, "end": 10, "contribution": -1.5},
+    ]
+    answering(page, clues=clues)
+    analyze(page, "free lunch")
+    page.locator("#marked mark").first.focus()
+    tip = page.get_by_role("tooltip")
+    expect(tip).to_have_text("+1.25 spam free")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("mark:focus")).to_have_text("lunch")
+    expect(tip).to_have_text("−1.50 ham lunch")
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    page.keyboard.press("Home")
+    expect(page.locator("mark:focus")).to_have_text("free")
+    expect(tip).to_be_visible()
+
+
+def test_overlapping_clues_are_all_named(visit: Visit) -> None:
+    page = visit()
+    clues = [
+        {"text": "free prize", "start": 0, "end": 10, "contribution": 1.0},
+        {"text": "prize", "start": 5, "end": 10, "contribution": 0.5},
+    ]
+    answering(page, clues=clues)
+    analyze(page, "free prize")
+    page.locator("#marked mark", has_text="prize").hover()
+    expect(page.get_by_role("tooltip")).to_have_text("+1.00 spam free prize+0.50 spam prize")
+
+
+def test_clues_are_listed_by_side_with_those_about_the_whole_message(visit: Visit) -> None:
+    page = visit()
+    clues = [
+        {"text": "Free", "start": 0, "end": 4, "contribution": 1.0},
+        {"text": "free", "start": 5, "end": 9, "contribution": 0.5},
+        {"text": "no link", "start": None, "end": None, "contribution": -0.75},
+    ]
+    answering(page, clues=clues, score=0.25, bias=-0.5)
+    analyze(page, "Free free")
+    expect(page.locator("#details .toSpam li")).to_have_text(["Free ×2+1.50"])
+    expect(page.locator("#details .toHam li")).to_have_text(["no link (whole message)−0.75"])
+    expect(page.get_by_text("3 clues +0.75, starting point −0.50: score +0.25.")).to_be_visible()
+
+
+def test_more_clues_come_when_asked_for(visit: Visit) -> None:
+    page = visit()
+    clues = [{"text": f"w{n}", "start": None, "end": None, "contribution": 2 - n / 20} for n in range(20)]
+    answering(page, clues=clues)
+    analyze(page, "anything")
+    items = page.locator("#details .toSpam li")
+    expect(items).to_have_count(8)
+    page.get_by_role("button", name="Show 12 more").click()
+    expect(items).to_have_count(20)
+
+
+def test_without_its_strongest_clue_it_would_have_passed(visit: Visit) -> None:
+    page = visit()
+
+    def fulfil(route: Route) -> None:
+        text = json.loads(route.request.post_data or "{}")["text"]
+        if "prize" in text:
+            clue = {"text": "prize", "start": 2, "end": 7, "contribution": 2.0}
+            route.fulfill(json=verdict(text, clues=[clue]))
+        else:
+            route.fulfill(json=verdict(text, "HAM", 0.2))
+
+    page.route("**/classify**", fulfil)
+    analyze(page, "😀 prize here")
+    expect(page.locator("#whatIf")).to_have_text("Without “prize” it would have passed (20 %).")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ("SPAM", "SPAM", "Even without its strongest clue, “prize”, it would be spam (90 %)."),
+        ("HAM", "HAM", "Even without its strongest clue, “prize”, it would pass (90 %)."),
+        ("HAM", "SPAM", "Without “prize” it would have been taken for spam (90 %)."),
+    ],
+)
+def test_what_the_strongest_clue_decided_is_said_for_every_outcome(
+    visit: Visit, first: str, second: str, words: str
+) -> None:
+    page = visit()
+    clue = {"text": "prize", "start": 2, "end": 7, "contribution": 2.0 if first == "SPAM" else -2.0}
+
+    def fulfil(route: Route) -> None:
+        text = json.loads(route.request.post_data or "{}")["text"]
+        route.fulfill(json=verdict(text, first, clues=[clue]) if "prize" in text else verdict(text, second))
+
+    page.route("**/classify**", fulfil)
+    analyze(page, "a prize here")
+    expect(page.locator("#whatIf")).to_have_text(words)
+
+
+def test_what_was_repaired_is_said_in_words(visit: Visit) -> None:
+    page = visit()
+    analyze(page, "Yоu wоn a fr\u200bee p r i z e. Clаim your cash now, <b>reply</b> YES")
+    repaired = page.locator("#repaired li")
+    expect(repaired.filter(has_text="letters of another alphabet inside words")).to_be_visible()
+    expect(repaired.filter(has_text="invisible characters inside words")).to_be_visible()
+    expect(repaired.filter(has_text="HTML")).to_be_visible()
+
+
+def test_every_kind_of_repair_has_words(visit: Visit) -> None:
+    page = visit()
+    said = page.evaluate(
+        "async kinds => { const m = await import('./words.js'); return kinds.map(m.repairInWords); }", list(REPAIRS)
+    )
+    assert not [words for words in said if words.startswith("needed repair")]
+    assert len(set(said)) == len(REPAIRS)
+
+
+def test_each_example_gets_its_verdict_with_one_click(visit: Visit) -> None:
+    page = visit()
+    examples = page.get_by_role("group", name="Examples").get_by_role("button")
+    expect(examples).to_have_count(4)
+    said = set()
+    for example in examples.all():
+        with page.expect_response(lambda response: "/classify" in response.url) as waited:
+            example.click()
+        expect(page.locator("#result")).to_have_text(f"Prediction: {waited.value.json()['classification']}")
+        assert page.locator("#userInput").input_value()
+        said.add(page.locator("#result").inner_text())
+    assert said == {"Prediction: SPAM", "Prediction: HAM"}
+
+
+def test_the_latest_question_wins(visit: Visit) -> None:
+    page = visit()
+    held: list[Route] = []
+
+    def fulfil(route: Route) -> None:
+        text = json.loads(route.request.post_data or "{}")["text"]
+        if text == "slow":
+            held.append(route)
+        else:
+            route.fulfill(json=verdict(text, "HAM", 0.1))
+
+    page.route("**/classify**", fulfil)
+    page.locator("#userInput").fill("slow")
+    page.get_by_role("button", name="Analyze").click()
+    analyze(page, "quick")
+    for route in held:
+        route.abort()
+    expect(page.locator("#result")).to_have_text("Prediction: HAM")
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_new_empty_question_takes_the_old_verdict_away(visit: Visit) -> None:
+    page = visit()
+    analyze(page, SPAM)
+    page.locator("#userInput").fill("  \n ")
+    page.get_by_role("button", name="Analyze").click()
+    expect(page.get_by_role("alert")).to_contain_text("There is no message yet.")
+    expect(page.locator("#result")).to_be_empty()
+    expect(page.locator("#userInput")).to_be_focused()
+
+
+def test_the_model_card_shows_the_measured_figures(visit: Visit, server: str) -> None:
+    page = visit()
+    model = page.request.get(f"{server}/model").json()
+    page.get_by_role("link", name="Model card").click()
+    card = page.get_by_role("dialog", name="Model card")
+    expect(card).to_contain_text(model["model"])
+    measured = model["card"]["figures"]["out_of_fold"]
+    expect(card.get_by_role("row", name="Accuracy")).to_contain_text(f"{measured['accuracy'] * 100:.2f} %")
+    expect(card.get_by_role("row", name="Spam caught when 1 % of ham is lost")).to_contain_text(
+        f"{measured['recall_at_fpr']['0.01'] * 100:.2f} %"
+    )
+    for source in model["card"]["sources"]:
+        expect(card).to_contain_text(source["name"])
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    expect(page.get_by_role("link", name="Model card")).to_be_focused()
+
+
+def test_a_card_with_nothing_in_it_still_opens(visit: Visit) -> None:
+    page = visit()
+    page.route("**/model", lambda route: route.fulfill(json={"model": "0123456789ab", "cutoff": 0.5, "card": {}}))
+    page.get_by_role("link", name="Model card").click()
+    expect(page.get_by_role("dialog")).to_contain_text("0123456789ab")
