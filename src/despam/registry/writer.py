@@ -227,12 +227,13 @@ class Registry:
 
     def _before(self, entry: Entry) -> tuple[str, int | None]:
         """Give the version that a rollback goes to, and the entry that the next rollback would go to."""
-        target = self.entry_at(entry.previous) if entry.previous else None
-        if target is not None:
-            return target.after, target.previous
-        if entry.before is None:
+        if entry.previous is None:
             raise UnknownVersion(f"nothing was live before {entry.version}; run `despam versions`.", self.url)
-        return entry.before, None
+        target = self.entry_at(entry.previous)
+        if target is None:
+            sentence = f"entry {entry.previous} of the history is missing; run `despam doctor`, or promote a version by name."
+            raise UnknownVersion(sentence, self.url)
+        return target.after, target.previous
 
     def _live_bytes(self, base: Base) -> bytes | None:
         """Read the live model for a gate; None when there is none that can be read."""

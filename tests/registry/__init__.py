@@ -1,0 +1,1 @@
+"""A registry in a folder and on two S3 servers: versions, promotions, crashes, faults."""
