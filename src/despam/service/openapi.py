@@ -124,8 +124,9 @@ EXPLAIN: Schema = {
 REQUEST_ID: Schema = {
     "name": "X-Request-Id",
     "in": "header",
-    "description": "Comes back with the answer and stands in the log; the service makes one where none fits.",
-    "schema": {"type": "string", "maxLength": 128, "pattern": "^[A-Za-z0-9._:=+/-]+$"},
+    "description": "Up to 128 of A-Z a-z 0-9 - _ . : = + / come back with the answer and stand in the log; else the "
+    "service makes an id.",
+    "schema": TEXT,
 }
 ANSWER_HEADERS: Schema = {
     "Access-Control-Allow-Origin": {"required": True, "schema": TEXT},
