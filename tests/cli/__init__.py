@@ -1,0 +1,1 @@
+"""The command line, through real processes and through click's runner."""

@@ -1,0 +1,458 @@
+"""`despam classify`: a verdict from any door, its reasons drawn, and batches that go on where they stopped."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import despam as package
+from despam.cli.classify import command
+
+from .conftest import Run
+
+SPAM = "URGENT! You have WON a £2000 prize. Call 09061701461 now to claim, valid 12hrs only"
+HAM = "Are you coming home for dinner? I will be late, sorry"
+MAIL = f"Subject: =?utf-8?b?VVJHRU5U?=\nFrom: a@b.example\nContent-Transfer-Encoding: 8bit\n\n{SPAM}\n".encode()
+
+
+def test_a_text_gets_its_verdict_with_probability_and_reasons(despam: Run, small_model: Path) -> None:
+    done = despam("classify", "-m", small_model, SPAM)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = done.stdout.splitlines()[:2]
+    assert re.fullmatch(r"SPAM  probability of spam (?:9\d|100)\.\d%, cutoff \d+\.\d%", first)
+    assert second.startswith("because of “")
+    assert "“09061701461” +" in second
+    assert despam("classify", "-m", small_model, HAM).stdout.startswith("HAM  probability of spam ")
+
+
+def test_the_verdict_is_the_same_from_every_door(despam: Run, small_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(SPAM, encoding="utf-8")
+    (tmp_path / "mail.eml").write_bytes(MAIL)
+    answers = [
+        despam("classify", "-m", small_model, SPAM, "--json"),
+        despam("classify", "-m", small_model, "-f", "text.txt", "--json"),
+        despam("classify", "-m", small_model, "-f", "-", "--json", stdin=SPAM),
+        despam("classify", "-m", small_model, "--json", stdin=SPAM),
+    ]
+    assert {done.returncode for done in answers} == {0}
+    assert len({done.stdout for done in answers}) == 1
+    mails = [
+        despam("classify", "-m", small_model, "-f", "mail.eml", "--json"),
+        despam("classify", "-m", small_model, "--mail", "--json", stdin=MAIL),
+        despam("classify", "-m", small_model, "--mail", "--json", MAIL.decode()),
+    ]
+    assert len({done.stdout for done in mails}) == 1
+    assert json.loads(mails[0].stdout)["input_text"].strip() == f"URGENT\n{SPAM}"
+
+
+def test_json_is_what_the_service_answers(despam: Run, small_model: Path) -> None:
+    answer = json.loads(despam("classify", "-m", small_model, SPAM, "--json", "--explain").stdout)
+    model = package.load(small_model)
+    verdict = model.classify(SPAM)
+    assert answer["classification"] == "SPAM"
+    assert answer["spam_probability"] == verdict.spam_probability
+    assert answer["model"] == model.version
+    assert sum(clue["contribution"] for clue in answer["clues"]) + answer["bias"] == pytest.approx(
+        answer["score"], abs=1e-9
+    )
+    assert [(clue["text"], clue["start"]) for clue in answer["clues"]] == [(c.text, c.start) for c in verdict.clues]
+
+
+def test_exit_code_says_spam_only_when_asked(despam: Run, small_model: Path) -> None:
+    assert despam("classify", "-m", small_model, SPAM).returncode == 0
+    assert despam("classify", "-m", small_model, SPAM, "--exit-code").returncode == 1
+    assert despam("classify", "-m", small_model, HAM, "--exit-code").returncode == 0
+
+
+def test_explain_draws_the_clues_and_its_table_adds_up(despam: Run, small_model: Path) -> None:
+    done = despam("classify", "-m", small_model, "--explain", SPAM, COLUMNS="200")
+    assert "\x1b" not in done.stdout
+    assert re.search(r"\[\+\d\.\d\d 09061701461\]", done.stdout)
+    assert re.sub(r"\[[+-]\d\.\d\d ([^\]]*)\]", r"\1", done.stdout.splitlines()[3]) == SPAM
+    numbers = [float(found) for found in re.findall(r"^\s*([+-]\d+\.\d{4})", done.stdout, re.MULTILINE)]
+    assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=0.002)
+
+
+def on_a_terminal(arguments: list[str], folder: Path, **environment: str) -> str:
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "despam", *arguments],
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        cwd=folder,
+        env={**os.environ, "TERM": "xterm-256color", **environment},
+    )
+    os.close(child)
+    shown = b""
+    while select.select([parent], [], [], 60)[0]:
+        try:
+            piece = os.read(parent, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    process.wait(60)
+    os.close(parent)
+    return shown.decode(errors="replace")
+
+
+def test_colours_are_for_terminals_and_can_be_refused(small_model: Path, tmp_path: Path) -> None:
+    arguments = ["classify", "-m", str(small_model), "--explain", SPAM]
+    shown = on_a_terminal(arguments, tmp_path, NO_COLOR="")
+    assert "\x1b[" in shown
+    assert "[+" not in shown.split("contribution")[0]
+    plain = on_a_terminal(arguments, tmp_path, NO_COLOR="1")
+    assert not re.search(r"\x1b\[[0-9;]*(?:3|4)[0-9]", plain)
+    assert "[+" in plain
+
+
+def test_a_hostile_text_cannot_steer_the_terminal(small_model: Path, tmp_path: Path) -> None:
+    hostile = "win \x1b[2J\x1b]0;owned\x07 prize \u202egnp.exe\u202c \x9b31m now \u200bclaim"
+    (tmp_path / "hostile.txt").write_text(hostile, encoding="utf-8")
+    shown = on_a_terminal(["classify", "-m", str(small_model), "--explain", "-f", "hostile.txt"], tmp_path)
+    assert "\x1b[2J" not in shown
+    assert "\x1b]0;" not in shown
+    assert not set("\x07\x9b\u202e\u200b") & set(shown)
+    assert "␛" in shown
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "😀🎉", "\0\0", "a" * 200_000, "e" + "\u0301" * 100_000, "<b>" * 20_000])
+def test_any_text_has_a_verdict(despam: Run, small_model: Path, text: str) -> None:
+    done = despam("classify", "-m", small_model, "--explain", stdin=text)
+    if text == "\0\0":
+        assert done.returncode == 3
+        assert "binary" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(("HAM", "SPAM"))
+    assert ("empty or blank" in done.stderr) == (not text.strip())
+
+
+def test_output_works_in_a_terminal_that_knows_ascii_only(despam: Run, small_model: Path) -> None:
+    done = despam(
+        "classify", "-m", small_model, "--explain", "кредит win £5 😀", PYTHONIOENCODING="ascii", PYTHONUTF8="0"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_bytes_that_are_no_utf8_are_read_and_said(despam: Run, small_model: Path) -> None:
+    done = despam("classify", "-m", small_model, stdin=b"caf\xe9 at noon")
+    assert (done.returncode, done.stderr) == (0, "-: not UTF-8; read as Windows-1252.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("-f", "none.txt"), 3, "none.txt: cannot be read (No such file or directory); check the path"),
+        (("-f", "."), 3, ".: is a folder; classify its files with --batch"),
+        (("-m", "none.safetensors", "x"), 3, "none.safetensors: "),
+        (("-m", "text.txt", "x"), 3, "text.txt: "),
+        (("x", "-f", "text.txt"), 2, "TEXT and --file are two texts; give one of them"),
+        (("x", "--batch", "a.csv"), 2, "TEXT and --batch are two texts"),
+        (("--batch", "a.csv"), 2, "--batch needs -o OUT"),
+        (("--batch", "a.csv", "-o", "b", "--explain"), 2, "--explain is for one text; leave it out of a batch"),
+        (("--batch", "a.csv", "-o", "b", "--json"), 2, "--json is for one text"),
+        (("x", "--resume"), 2, "--resume is for a batch; add --batch IN"),
+        (("x", "-m", "a", "--registry", "b"), 2, "--model and --registry are two answers to one question"),
+        (("--batch", "none.csv", "-o", "out.jsonl"), 3, "none.csv: no such file; check the path"),
+        (("--batch", "a.csv", "-o", "no/out.jsonl"), 3, "no/out.jsonl: no file can be written there"),
+        (("--batch", "a.csv", "-o", "a.csv"), 3, "a.csv: input and output are one file; name another output"),
+        (("--batch", "nothing.csv", "-o", "out.jsonl"), 3, "nothing.csv: has a header and no rows"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    despam: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, sentence: str
+) -> None:
+    (tmp_path / "text.txt").write_text("hello there")
+    (tmp_path / "a.csv").write_text("text\nhello\n")
+    (tmp_path / "nothing.csv").write_text("text,n\n")
+    (tmp_path / "out.jsonl").write_text("precious")
+    done = despam("classify", *arguments)
+    assert done.returncode == code, done.stderr
+    assert sentence in done.stderr
+    assert done.stdout == ""
+    assert (tmp_path / "out.jsonl").read_text() == "precious"
+    assert (tmp_path / "a.csv").read_text() == "text\nhello\n"
+
+
+def test_the_runner_and_a_process_agree(despam: Run, small_model: Path) -> None:
+    shown = CliRunner().invoke(command, ["-m", str(small_model), SPAM, "--exit-code"])
+    assert shown.exit_code == 1
+    assert shown.stdout == despam("classify", "-m", small_model, SPAM).stdout
+    assert CliRunner().invoke(command, ["x", "-f", "y"]).exit_code == 2
+
+
+def test_the_live_version_of_a_registry_gives_the_verdict(despam: Run, small_model: Path, tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/registry"
+    assert despam("publish", small_model, "--registry", url, "--promote").returncode == 0
+    answer = json.loads(despam("classify", "--registry", url, SPAM, "--json").stdout)
+    assert answer["model"] == package.load(small_model).version
+
+
+# batches
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_batch_gives_a_line_a_row_in_order_with_its_own_fields(
+    despam: Run, small_model: Path, sms: Path, tmp_path: Path
+) -> None:
+    done = despam("classify", "-m", small_model, "--batch", sms, "-o", "out.jsonl")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert re.fullmatch(
+        r"600 rows in [\d.]+ s \([\d,]+ a second\): \d+ spam, \d+ ham, \d+ of them unsure; wrote out.jsonl\n",
+        done.stderr,
+    )
+    found = lines(tmp_path / "out.jsonl")
+    model = package.load(small_model)
+    rows = [json.loads(line) for line in sms.read_text().splitlines()]
+    for row, line in zip(rows, found, strict=True):
+        verdict = model.classify(row["text"])
+        assert line == {
+            "id": row["id"], "label": row["label"], "classification": verdict.classification,
+            "spam_probability": verdict.spam_probability, "score": verdict.score, "unsure": verdict.unsure,
+        }  # fmt: skip
+        assert list(line) == ["id", "label", "classification", "spam_probability", "score", "unsure"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "sms.jsonl"]
+
+
+def test_every_form_of_input_and_any_number_of_jobs_give_the_same_lines(
+    despam: Run, small_model: Path, tmp_path: Path, small_rows: tuple[list[str], list[str]]
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as parquet
+
+    texts = [" ".join(text.split()) for text in small_rows[0]] * 5
+    (tmp_path / "a.csv").write_text(
+        "n,Message\n" + "".join(f'{n},"{t.replace(chr(34), chr(34) * 2)}"\n' for n, t in enumerate(texts))
+    )
+    (tmp_path / "a.jsonl.gz").write_bytes(
+        gzip.compress("".join(json.dumps({"n": str(n), "text": text}) + "\n" for n, text in enumerate(texts)).encode())
+    )
+    parquet.write_table(
+        pyarrow.table({"n": [str(n) for n in range(len(texts))], "body": texts}), tmp_path / "a.parquet"
+    )
+    made = []
+    for name, jobs in (("a.csv", 1), ("a.csv", 3), ("a.jsonl.gz", 2), ("a.parquet", 2)):
+        done = despam("classify", "-m", small_model, "--batch", name, "-o", "out.jsonl", "--jobs", jobs)
+        assert done.returncode == 0, done.stderr
+        made.append((tmp_path / "out.jsonl").read_bytes())
+    assert len(made[0].splitlines()) == 3000
+    assert len(set(made)) == 1
+
+
+def test_keep_text_writes_the_text_as_it_stood_under_its_own_name(
+    despam: Run, small_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("Message,score\ncaf\u00e9,mine\n", encoding="utf-8")
+    despam("classify", "-m", small_model, "--batch", "a.csv", "-o", "out.jsonl", "--keep-text")
+    (line,) = lines(tmp_path / "out.jsonl")
+    assert list(line) == ["Message", "classification", "spam_probability", "score", "unsure"]
+    assert line["Message"] == "café"
+    assert isinstance(line["score"], float)
+
+
+def test_mails_are_read_as_mails(despam: Run, small_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.mbox").write_bytes((b"From x\n" + MAIL + b"\n") * 3)
+    (tmp_path / "raw.jsonl").write_text(json.dumps({"text": MAIL.decode("latin-1"), "raw_charset": "latin-1"}) + "\n")
+    (tmp_path / "box" / "sub").mkdir(parents=True)
+    (tmp_path / "box" / "sub" / "1.eml").write_bytes(MAIL)
+    scores = set()
+    for name in ("in.mbox", "raw.jsonl", "box"):
+        assert despam("classify", "-m", small_model, "--batch", name, "-o", "out.jsonl").returncode == 0
+        scores |= {(line["classification"], line["score"]) for line in lines(tmp_path / "out.jsonl")}
+    assert scores == {("SPAM", package.load(small_model).classify_mail(MAIL).score)}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_row_that_cannot_be_read_gets_its_error_and_the_batch_goes_on(
+    despam: Run, small_model: Path, tmp_path: Path, jobs: int
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(
+        b'{"id": 1, "text": "hello"}\nnonsense\n{"id": 3, "text": 7}\n[1]\n'
+        b'{"id": 5, "text": "bye \\ud800"}\n{"id": 6, "text": "caf\xe9"}\n'
+    )
+    done = despam("classify", "-m", small_model, "--batch", "a.jsonl", "-o", "out.jsonl", "--jobs", jobs)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == "a.jsonl, line 6: not UTF-8; such lines were read as Windows-1252."
+    assert done.stderr.splitlines()[-1] == "3 of 6 rows could not be read; each has its error in its place."
+    found = lines(tmp_path / "out.jsonl")
+    assert [line.get("id") for line in found] == [1, None, 3, None, 5, 6]
+    assert ["error" in line for line in found] == [False, True, True, True, False, False]
+    assert found[2]["error"] == "a, line 3: the text in 'text' is a number, not a string"
+    assert "classification" not in found[2]
+
+
+def test_odd_fields_still_make_valid_json(despam: Run, small_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        '{"text": "x", "a": NaN, "b": 1e999, "c": "\\ud800é", "d": {"e": [1, null]}}\n', encoding="utf-8"
+    )
+    assert despam("classify", "-m", small_model, "--batch", "a.jsonl", "-o", "out.jsonl").returncode == 0
+    (line,) = (tmp_path / "out.jsonl").read_bytes().splitlines()
+    parsed = json.loads(line.decode("utf-8"), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert (parsed["a"], parsed["b"], parsed["c"], parsed["d"]) == (None, None, "\ud800é", {"e": [1, None]})
+
+
+def test_damage_in_the_middle_keeps_what_came_before_and_the_output_as_it_was(
+    despam: Run, small_model: Path, tmp_path: Path
+) -> None:
+    whole = gzip.compress(
+        "".join(json.dumps({"text": f"message {n * 7919 % 104729}"}) + "\n" for n in range(40_000)).encode()
+    )
+    (tmp_path / "a.jsonl.gz").write_bytes(whole[:-2000])
+    (tmp_path / "out.jsonl").write_text("precious")
+    done = despam("classify", "-m", small_model, "--batch", "a.jsonl.gz", "-o", "out.jsonl")
+    assert done.returncode == 3
+    kept, error = done.stderr.splitlines()
+    assert re.fullmatch(r"out.jsonl.part keeps the verdicts on the first [\d,]+ rows.", kept)
+    assert error == "Error: a.jsonl.gz: the gzip file is cut short; get it again from where it came from"
+    assert (tmp_path / "out.jsonl").read_text() == "precious"
+    assert len(lines(tmp_path / "out.jsonl.part")) == int(re.sub(r"\D", "", kept))
+
+
+@pytest.fixture
+def long_batch(tmp_path: Path) -> Path:
+    """A batch that takes some seconds."""
+    path = tmp_path / "long.jsonl"
+    with path.open("w") as file:
+        for number in range(60_000):
+            file.write(
+                json.dumps({"n": number, "text": f"win {number} prizes now or come home {number * 7919}"}) + "\n"
+            )
+    return path
+
+
+def stopped_part(folder: Path, small_model: Path, source: Path, how: signal.Signals) -> tuple[int, str]:
+    """Start a batch, stop it once it has written something, and give its exit code and stderr."""
+    arguments = ["classify", "-m", str(small_model), "--batch", str(source), "-o", "out.jsonl", "--jobs", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "despam", *arguments],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    part = folder / "out.jsonl.part"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (part.exists() and part.stat().st_size > 100_000):
+        time.sleep(0.01)
+    os.killpg(process.pid, how)
+    _, said = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+def test_ctrl_c_keeps_whole_lines_and_resume_goes_on_behind_them(
+    despam: Run, small_model: Path, long_batch: Path, tmp_path: Path
+) -> None:
+    code, said = stopped_part(tmp_path, small_model, long_batch, signal.SIGINT)
+    assert code == 130, said
+    assert re.fullmatch(
+        r"stopped after [\d,]+ rows, kept in out.jsonl.part; the same command with --resume goes on from there.\n", said
+    )
+    assert not (tmp_path / "out.jsonl").exists()
+    done_before = len(lines(tmp_path / "out.jsonl.part"))
+    assert 0 < done_before < 60_000
+    done = despam("classify", "-m", small_model, "--batch", long_batch, "-o", "out.jsonl", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert f"behind {done_before:,} of an earlier run" in done.stderr
+    assert [line["n"] for line in lines(tmp_path / "out.jsonl")] == list(range(60_000))
+    assert not list(tmp_path.glob("out.jsonl.part*"))
+
+
+def test_a_killed_run_is_resumed_from_its_last_whole_line(
+    despam: Run, small_model: Path, long_batch: Path, tmp_path: Path
+) -> None:
+    code, _ = stopped_part(tmp_path, small_model, long_batch, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    with (tmp_path / "out.jsonl.part").open("ab") as file:
+        file.write(b'{"n": 99999, "classifi')
+    assert despam("classify", "-m", small_model, "--batch", long_batch, "-o", "out.jsonl", "--resume").returncode == 0
+    resumed = (tmp_path / "out.jsonl").read_bytes()
+    assert despam("classify", "-m", small_model, "--batch", long_batch, "-o", "whole.jsonl").returncode == 0
+    assert resumed == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_resume_refuses_lines_of_another_model_or_input(
+    despam: Run, small_model: Path, sms: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out.jsonl.part").write_text('{"n": 1}\n')
+    done = despam("classify", "-m", small_model, "--batch", sms, "-o", "out.jsonl", "--resume")
+    assert done.returncode == 3
+    assert "what it was made of is not known; start anew without --resume" in done.stderr
+    note = {"model": "000000000000"}
+    (tmp_path / "out.jsonl.part.json").write_text(json.dumps(note))
+    done = despam("classify", "-m", small_model, "--batch", sms, "-o", "out.jsonl", "--resume")
+    assert "it was made with another model; start anew without --resume" in done.stderr
+    assert (tmp_path / "out.jsonl.part").read_text() == '{"n": 1}\n'
+    assert despam("classify", "-m", small_model, "--batch", sms, "-o", "out.jsonl").returncode == 0
+
+
+def test_resume_without_an_earlier_run_starts_at_the_beginning(
+    despam: Run, small_model: Path, sms: Path, tmp_path: Path
+) -> None:
+    assert despam("classify", "-m", small_model, "--batch", sms, "-o", "out.jsonl", "--resume").returncode == 0
+    assert len(lines(tmp_path / "out.jsonl")) == 600
+
+
+def test_resume_counts_rows_in_every_form_of_input(small_model: Path, tmp_path: Path) -> None:
+    from despam.cli.batch import behind
+    from despam.corpus import Plan, blocks
+
+    (tmp_path / "a.csv").write_text("text\n" + "".join(f'"row\n{n}"\n' for n in range(2500)))
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": f"row {n}"}) + "\n\n" for n in range(2500)))
+    (tmp_path / "a.mbox").write_bytes(b"".join(b"From x\nSubject: row\nX: y\n\n%d\n\n" % n for n in range(2500)))
+    (tmp_path / "box").mkdir()
+    for number in range(300):
+        (tmp_path / "box" / f"{number:04}.txt").write_text(f"row {number}")
+    (tmp_path / "box" / "0100.mbox").write_bytes((tmp_path / "a.mbox").read_bytes())
+    plan = Plan()
+    for name in ("a.csv", "a.jsonl", "a.mbox", "box"):
+        everything = [row.text for block in blocks(tmp_path / name, plan, labelled=False) for row in block.rows(plan)]
+        for skip in (0, 1, 137, 1000, 2499):
+            source = behind(blocks(tmp_path / name, plan, labelled=False), skip)
+            rest = [row.text for block, left in source for row in list(block.rows(plan))[left:]]
+            assert rest == everything[skip:], (name, skip)
+
+
+def test_memory_stays_flat_however_long_the_batch(despam: Run, small_model: Path, tmp_path: Path) -> None:
+    script = (
+        "import re, resource, sys; from despam.cli.main import cli; "
+        "cli.main(sys.argv[1:], standalone_mode=False); "
+        # ru_maxrss of the process itself would begin with that of pytest, which started it
+        "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1], "
+        "resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    peaks = []
+    line = json.dumps({"text": "some words of a longer mail that repeats itself. " * 80}) + "\n"
+    for count in (2_000, 12_000):
+        (tmp_path / "big.jsonl").write_text(line * count)
+        arguments = ["classify", "-m", str(small_model), "--batch", "big.jsonl", "-o", "out.jsonl", "--jobs", "2"]
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        peaks.append(max(map(int, done.stdout.split())))
+    assert peaks[1] < 80_000  # KB; the input is 48 MB
+    assert peaks[1] - peaks[0] < 8_000
+
+
+def test_progress_is_for_terminals(small_model: Path, long_batch: Path, tmp_path: Path) -> None:
+    shown = on_a_terminal(["classify", "-m", str(small_model), "--batch", str(long_batch), "-o", "out.jsonl"], tmp_path)
+    assert "classifying" in shown
+    assert re.search(r"[\d,]+ rows, [\d,]+/s", shown)
+    assert len(lines(tmp_path / "out.jsonl")) == 60_000
