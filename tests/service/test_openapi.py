@@ -1,4 +1,4 @@
-"""The description is true: every example works, every answer fits, and schemathesis finds no lie, with a key and without."""
+"""The description is true: every example works, every answer fits, and schemathesis finds no lie."""
 
 from __future__ import annotations
 
