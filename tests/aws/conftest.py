@@ -1,7 +1,7 @@
-"""AWS on this machine: ministack on the loopback, a door to its storage that can be shut, and the environment that leads there.
+"""AWS on this machine: ministack on the loopback, a door to its storage that can be shut, and the way there.
 
-Each xdist worker starts its own ministack on a free port and stops it. The Lambda functions that ministack runs reach S3
-through `storage`, a small relay; shutting it takes S3 away from them while everything else goes on.
+Each xdist worker starts its own ministack on a free port and stops it. The Lambda functions that ministack runs reach
+S3 through `storage`, a small relay; shutting it takes S3 away from them while everything else goes on.
 """
 
 from __future__ import annotations

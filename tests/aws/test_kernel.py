@@ -66,7 +66,7 @@ def test_what_was_built_is_kept_until_the_source_changes(source: Path, monkeypat
 def test_a_source_that_does_not_compile_is_said_with_the_compilers_words(source: Path) -> None:
     """And nothing is kept."""
     source.write_text("int broken(")
-    with pytest.raises(DeployError, match="zig cannot build it for .*error: expected"):
+    with pytest.raises(DeployError, match=r"zig cannot build it for .*error: expected"):
         kernel.build(source, MACHINE)
     assert not list((source.parents[1] / "cache" / "kernels").iterdir())
 

@@ -178,7 +178,7 @@ def test_each_method_is_in_the_deployments() -> None:
 
 
 def test_a_changed_api_gets_new_deployments() -> None:
-    """API Gateway serves a snapshot: whoever changes methods or answers counts up the deployments' names, then this hash."""
+    """API Gateway serves a snapshot: who changes methods or answers counts up the deployments, then mends this hash."""
     resources = parsed("template")["Resources"]
     kinds = ("AWS::ApiGateway::Method", "AWS::ApiGateway::GatewayResponse", "AWS::ApiGateway::Resource")
     snapshot = {name: each for name, each in sorted(resources.items()) if each["Type"] in kinds}

@@ -19,8 +19,10 @@ from despam.errors import DeployError
 
 POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 30 * 60
+LAG_SECONDS = 20
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+WORDS = {"CREATE": "created", "UPDATE": "changed", "DELETE": "removed"}
 EMPTY = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE")  # states of a stack in which nothing is
 
 Tell = Callable[[str], None]
@@ -156,7 +158,7 @@ def _forget_review(client: Any, name: str) -> None:
     stack = look(client, name)
     if stack is not None and stack.status == "REVIEW_IN_PROGRESS":
         with translated(f"removing the empty stack {name}"):
-            client.delete_stack(StackName=stack.identity)
+            client.delete_stack(StackName=name)
 
 
 def delete(client: Any, name: str, tell: Tell) -> None:
@@ -172,27 +174,34 @@ def _follow(client: Any, name: str, doing: str, tell: Tell) -> None:
     if stack is None:
         return
     seen: set[str] = set()
-    failure = ""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    failures: list[str] = []
+    begin = time.monotonic()
     try:
         while True:
             # the status first: events that come after it are seen below
             stack = look(client, stack.identity)
-            for event in _new_events(client, name if stack is None else stack.identity, seen) if stack else []:
-                failure = failure or _told(event, doing, tell)
-            if stack is None or not stack.is_busy:
+            if stack is None:
                 break
-            if time.monotonic() > deadline:
-                raise DeployError(
-                    f"the stack {name} is still {stack.status} after {PATIENCE_SECONDS // 60} minutes; see the console."
-                )
+            for event in _new_events(client, stack.identity, seen):
+                failures += _told(event, tell)
+            if not _is_under_way(stack, doing, time.monotonic() - begin):
+                break
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         raise DeployError(
             f"stopped waiting, but AWS goes on with the stack {name}: `despam deploy --stack {name}` later says "
             f"how it went, `despam destroy --stack {name}` removes it."
         ) from None
-    _conclude(client, name, stack, doing, failure, tell)
+    _conclude(client, name, stack, doing, failures[0] if failures else "", tell)
+
+
+def _is_under_way(stack: Stack, doing: str, elapsed_seconds: float) -> bool:
+    if elapsed_seconds > PATIENCE_SECONDS:
+        minutes = PATIENCE_SECONDS // 60
+        raise DeployError(f"the stack {stack.name} is still {stack.status} after {minutes} minutes; see the console.")
+    # AWS may need a moment between taking an order and showing it
+    waiting = stack.status == "REVIEW_IN_PROGRESS" or (doing == "DELETE" and not stack.status.startswith("DELETE"))
+    return stack.is_busy or (waiting and elapsed_seconds < LAG_SECONDS)
 
 
 def _conclude(client: Any, name: str, stack: Stack | None, doing: str, failure: str, tell: Tell) -> None:
@@ -215,15 +224,13 @@ def _new_events(client: Any, identity: str, seen: set[str]) -> list[dict[str, An
     fresh: list[dict[str, Any]] = []
     with translated("reading stack events"):
         for page in client.get_paginator("describe_stack_events").paginate(StackName=identity):
-            events = sorted(page["StackEvents"], key=lambda event: event["Timestamp"], reverse=True)
-            for event in events:
+            for event in page["StackEvents"]:  # newest first
                 if event["EventId"] in seen:
                     return fresh[::-1]
                 fresh.append(event)
+                seen.add(event["EventId"])
                 if _begins_operation(event, identity):
-                    seen.update(each["EventId"] for each in fresh)
                     return fresh[::-1]
-    seen.update(each["EventId"] for each in fresh)
     return fresh[::-1]
 
 
@@ -232,20 +239,14 @@ def _begins_operation(event: dict[str, Any], identity: str) -> bool:
     return event.get("PhysicalResourceId") == identity and event["ResourceStatus"] in starts
 
 
-def _told(event: dict[str, Any], doing: str, tell: Tell) -> str:
-    """Tell one event; give the sentence if it is the failure itself and not its echo."""
+def _told(event: dict[str, Any], tell: Tell) -> list[str]:
+    """Tell one event; give the sentence if it is a failure and not the echo of one."""
     status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
-    if (
-        status.endswith("_FAILED")
-        and "cancelled" not in reason
-        and event["ResourceType"] != "AWS::CloudFormation::Stack"
-    ):
+    is_stack = event["ResourceType"] == "AWS::CloudFormation::Stack"
+    if status.endswith("_FAILED") and reason and "cancelled" not in reason:
         sentence = event_sentence(event["LogicalResourceId"], event["ResourceType"], reason)
         tell(f"  {sentence}")
-        return sentence
-    if status.endswith("_COMPLETE") and event["ResourceType"] != "AWS::CloudFormation::Stack":
-        word = {"CREATE": "created", "UPDATE": "changed", "DELETE": "removed"}.get(
-            status.partition("_")[0], status.lower()
-        )
-        tell(f"  {event['LogicalResourceId']} {word}")
-    return ""
+        return [sentence]
+    if status.endswith("_COMPLETE") and not is_stack:
+        tell(f"  {event['LogicalResourceId']} {WORDS.get(status.partition('_')[0], status)}")
+    return []

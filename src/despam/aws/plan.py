@@ -16,6 +16,7 @@ from pathlib import Path
 
 from despam.aws import prices
 from despam.errors import SettingError
+from despam.service.settings import Settings, read_origins
 
 # option -> template parameter
 PARAMETERS = {
@@ -67,6 +68,9 @@ class Wanted:
         key = self.options.get("api_key")
         if key and not API_KEY.fullmatch(str(key)):
             raise SettingError("--api-key: API Gateway takes 20 to 128 letters, digits and . _ ~ -; choose such a key.")
+        if self.options.get("origins") is not None:
+            # the service would refuse them at its first event; it is asked now
+            Settings(origins=read_origins(str(self.options["origins"])))
         if self.registry is not None and not S3_URL.fullmatch(self.registry):
             raise SettingError(
                 f"--registry {self.registry}: a function on AWS reads s3://BUCKET/PREFIX; give such a URL."

@@ -56,7 +56,7 @@ def table(front: str, architecture: str, memory_mb: int, refresh_seconds: int) -
         [
             f"Cost of a thousand messages: ${sum(parts.values()):.4f} (list prices, {REGION}, {AS_OF}, no free tier)",
             *lines,
-            f"  and at most ${looking_per_month(refresh_seconds):.2f} a month for each busy instance looking for models,",
+            f"  and at most ${looking_per_month(refresh_seconds):.2f} a month for a busy instance looking for models,",
             f"  ${S3_GB_MONTH} a GB and month for models; nothing while no message comes.",
         ]
     )

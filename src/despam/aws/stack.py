@@ -109,6 +109,9 @@ def _present(account: Account, wanted: Wanted) -> tuple[Stack | None, Stack | No
         raise DeployError(
             f"the stack {wanted.stack} in {account.place} exists and is not despam's; choose another --stack."
         )
+    if service and service.outputs.get("AsksForKey") == "no":
+        # AWS shows a secret parameter as stars, an empty one too
+        service.parameters["ApiKey"] = ""
     return service, registry
 
 
@@ -176,7 +179,6 @@ def _proved(wanted: Wanted, service: Stack, registry: str, *, changed: bool) -> 
     """Fetch the first verdict; with a key that only AWS knows, ask for health."""
     url = probe.shown_url(service.outputs["Url"])
     key = str(wanted.options.get("api_key") or "")
-    # a parameter without echo is described as stars, whatever it is; empty shows as empty
-    asks_key = bool(service.parameters.get("ApiKey"))
+    asks_key = service.outputs.get("AsksForKey") == "yes"
     verdict = probe.first_verdict(url, key) if key or not asks_key else probe.health(url)
     return Deployed(url, registry, changed, verdict)
