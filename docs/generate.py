@@ -27,7 +27,9 @@ NOTE = "<!-- Made by docs/generate.py; change the code instead. -->\n"
 PUBLIC: dict[str, list[str]] = {
     "despam": ["load", "Model", "Verdict", "Clue", "DespamError"],
     "despam.train": ["SpamClassifier", "Features", "train"],
-    "despam.corpus": ["read", "Row"],
+    "despam.corpus": ["read", "Row", "distinct"],
+    "despam.registry": ["Registry"],
+    "despam.service.asgi": ["create_app"],
 }
 
 
@@ -74,11 +76,16 @@ def describe(name: str, thing: object) -> Iterator[str]:
     yield paragraphs(inspect.getdoc(thing) or "")
     if not inspect.isclass(thing):
         return
-    for member_name, member in members(thing):
+    if slots := [slot for slot in getattr(thing, "__slots__", ()) if not slot.startswith("_")]:
+        yield f"Attributes: {', '.join(f'`.{slot}`' for slot in slots)}\n"
+    found = list(members(thing))
+    for member_name, member in found:
         if isinstance(member, property):
-            yield f"- **`.{member_name}`** {first_line(member.fget)}\n"
+            yield f"- `.{member_name}`: {first_line(member.fget)}"
         else:
-            yield f"- **`.{member_name}{signature(member)}`** {first_line(member)}\n"
+            yield f"- `.{member_name}{signature(member)}`: {first_line(member)}"
+    if found:
+        yield ""
 
 
 def members(thing: type) -> Iterator[tuple[str, object]]:
@@ -95,12 +102,31 @@ def first_line(thing: object) -> str:
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
+class AsWritten(str):
+    """An annotation that shows without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def signature(thing: object) -> str:
     """Return the signature as it stands in the source, without self."""
     shown = inspect.signature(thing)  # type: ignore[arg-type]
-    kept = [parameter for name, parameter in shown.parameters.items() if name not in ("self", "cls")]
-    # annotations are strings here (from __future__ import annotations): show them without their quotes
-    return str(shown.replace(parameters=kept)).replace("'", "")
+    kept = [one for name, one in shown.parameters.items() if name not in ("self", "cls")]
+    kept = [one.replace(annotation=as_written(one.annotation), default=by_name(one.default)) for one in kept]
+    return str(shown.replace(parameters=kept, return_annotation=as_written(shown.return_annotation)))
+
+
+def by_name(default: object) -> object:
+    """A function as a default shows its name, not where it lies in memory."""
+    return AsWritten(default.__name__) if inspect.isfunction(default) else default
+
+
+def as_written(annotation: object) -> object:
+    """Annotations are strings here (from __future__ import annotations)."""
+    return AsWritten(annotation) if isinstance(annotation, str) else annotation
 
 
 def paragraphs(doc: str) -> str:

@@ -46,7 +46,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def run_shell(code: str, folder: Path, timeout_seconds: float = 240) -> subprocess.CompletedProcess[str]:
     """Run a script with bash up to the first command that fails; what it starts in the background ends with it."""
-    script = f"trap 'kill $(jobs -p) 2>/dev/null' EXIT\n{code}"
+    script = f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{code}"
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,

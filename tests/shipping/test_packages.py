@@ -176,7 +176,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize(("platform", "elf_machine"), [("manylinux2014_x86_64", 62), ("manylinux2014_aarch64", 183)])
 def test_make_wheels_cross_builds_the_kernel(platform: str, elf_machine: int, wheels: dict[str, Path]) -> None:
-    """The kernel inside is a 64-bit ELF file for the machine in the wheel's name, one build for every Python from 3.11 on."""
+    """The kernel inside is an ELF file for the machine in the name; one build serves every Python from 3.11 on."""
     assert wheels[platform].name.endswith(f"-cp311-abi3-{platform}.whl")
     with zipfile.ZipFile(wheels[platform]) as wheel:
         code = wheel.read("despam/core/_native.abi3.so")

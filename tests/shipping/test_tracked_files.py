@@ -14,7 +14,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # built of parts, so that this file does not find itself
 MACHINE = re.compile(
     "|".join(
-        [r"/wo" r"rk/(main|shared|despam)", r"/ro" r"ot/", r"/ho" r"me/[a-z]+/", r"/t" r"mp/[a-z]", r"file:" r"///"]
+        [
+            r"/wo" r"rk/(main|shared|despam)",
+            r"/ro" r"ot/",
+            r"/ho" r"me/[a-z]+/",
+            r"/t" r"mp/[a-z]",
+            r"file:" r"///(?!FOLDER|\{)",
+        ]
     )
 )
 ADDRESS = re.compile(r"(?<![\w.])(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}(?![\w.])")
@@ -56,6 +62,7 @@ def lines() -> Iterator[tuple[str, str]]:
         (SECRET, "a secret"),
         (UNFINISHED, "unfinished work"),
     ],
+    ids=["path", "address", "secret", "unfinished"],
 )
 def test_no_tracked_file_holds(pattern: re.Pattern[str], what: str) -> None:
     """Paths and addresses of one machine, secrets and unfinished work are in no tracked file."""
