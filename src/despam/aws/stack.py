@@ -23,6 +23,7 @@ from despam.aws.plan import Wanted
 from despam.errors import DeployError, MissingExtra
 
 Ask = Callable[[str], bool]
+ATTEMPTS = 4  # for one call to AWS, when the network or AWS stumbles
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def connect(region: str | None = None) -> Account:
     import boto3
     from botocore.config import Config
 
-    config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
+    config = Config(retries={"mode": "standard", "max_attempts": ATTEMPTS}, connect_timeout=5, read_timeout=60)
     with translated("connecting to AWS"):
         session = boto3.Session(region_name=region)
         stacks = session.client("cloudformation", config=config)

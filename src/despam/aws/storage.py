@@ -35,7 +35,7 @@ def check(s3: Any, bucket: str) -> None:
 
     with translated(f"looking for the bucket {bucket}"):
         try:
-            s3.head_bucket(Bucket=bucket)
+            answer = s3.head_bucket(Bucket=bucket)
         except ClientError as error:
             # a HEAD has no body: the status is all there is
             if str(error.response.get("Error", {}).get("Code")) in ("403", "Forbidden"):
@@ -44,6 +44,11 @@ def check(s3: Any, bucket: str) -> None:
                 )
                 raise DeployError(message) from error
             raise
+    # boto3 follows a bucket into its region, Lambda does not
+    region = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", s3.meta.region_name)
+    if region != s3.meta.region_name:
+        message = f"the bucket {bucket} is in {region}, the service would be in {s3.meta.region_name}"
+        raise DeployError(f"{message}; use --region {region}, or a bucket there.")
 
 
 def upload(s3: Any, bucket: str, key: str, data: bytes) -> bool:
