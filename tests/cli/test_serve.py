@@ -51,7 +51,9 @@ def greeting(process: subprocess.Popen[str]) -> str:
 
 def get(address: str, path: str, **headers: str) -> dict:
     """Ask the server for JSON."""
-    request = urllib.request.Request(address + path, headers={name.replace("_", "-"): text for name, text in headers.items()})
+    request = urllib.request.Request(
+        address + path, headers={name.replace("_", "-"): text for name, text in headers.items()}
+    )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
@@ -168,7 +170,18 @@ def test_workers_share_a_port_and_all_end(serve: Serve) -> None:
 
 def test_the_help_has_an_example_and_every_setting() -> None:
     """Each setting of the contract is a flag."""
-    done = subprocess.run([sys.executable, "-m", "despam", "serve", "--help"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "despam", "serve", "--help"], capture_output=True, text=True, check=True
+    )
     assert "Example:" in done.stdout
-    for flag in ("--model", "--registry", "--refresh-seconds", "--origins", "--api-key", "--host", "--port", "--workers"):
+    for flag in (
+        "--model",
+        "--registry",
+        "--refresh-seconds",
+        "--origins",
+        "--api-key",
+        "--host",
+        "--port",
+        "--workers",
+    ):
         assert flag in done.stdout
