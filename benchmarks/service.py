@@ -7,7 +7,7 @@
     soak       --soak MINUTES at full load: memory flat, no failed request
 
 Times are medians; ours and the peer take turns, so that a busy machine slows both. The first answer is shown in time
-on the clock and in CPU time: on an idle machine they are the same. Nothing here is a test: CI asserts the modules loaded.
+on the clock and in CPU time: on an idle machine they are the same. Nothing here is a test: CI asserts modules loaded.
 """
 
 from __future__ import annotations
