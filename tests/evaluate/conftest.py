@@ -37,6 +37,7 @@ class WordModel:
     unsure_low: float = 0.4
     unsure_high: float = 0.6
     seen: Any = None
+    settings: dict[str, Any] = field(default_factory=dict)
     path: str = "word.safetensors"
     size_bytes: int = 100
     sha256: str = "0" * 64

@@ -82,6 +82,7 @@ def test_a_source_left_out_must_have_been_left_out(folder: Path, word_model: Any
     path = gate(folder, '[[data]]\nname = "new"\nfiles = ["sms.jsonl"]\nleft_out = true\n')
     with pytest.raises(EvaluationError, match="cannot be known"):
         check(word_model, None, path)
+    word_model.settings = {"seen_every": 1}
     word_model.seen = [normalised_hash(f"win a prize number {i}") for i in range(20)]
     result = check(word_model, None, path)
     assert not result.passed

@@ -9,7 +9,7 @@ import pytest
 from despam.errors import EvaluationError
 from despam.evaluate import figures
 from despam.evaluate.measure import Labelled, channel, check_field, grouping, language, measure, overlap, require_both
-from despam.evaluate.repeats import normalised_hash
+from despam.evaluate.repeats import normalised_hash, remembered
 
 
 def test_a_score_that_is_no_number_is_refused_with_its_place(word_model_class: Any, rows: Any) -> None:
@@ -47,9 +47,39 @@ def test_an_unknown_field_lists_those_there_are(rows: Any) -> None:
 def test_messages_seen_in_training_are_counted(word_model: Any, rows: Any) -> None:
     """By the hash of the normal form; short everyday texts say nothing."""
     data = measure(word_model, rows(["Win a prize today!!", "ok"], ["see you tomorrow"]))
-    assert overlap(word_model, data) == {"known": False, "messages": None, "share": None}
+    assert overlap(word_model, data) == {
+        "known": False, "messages": None, "share": None, "looked_up": 0
+    }  # fmt: skip
     word_model.seen = [normalised_hash("win a PRIZE today"), normalised_hash("ok")]
-    assert overlap(word_model, data) == {"known": True, "messages": 1, "share": 1 / 3}
+    word_model.settings = {"seen_every": 1}
+    assert overlap(word_model, data) == {"known": True, "messages": 1, "share": 0.5, "looked_up": 2}
+
+
+def test_a_sample_of_hashes_tells_the_share(word_model: Any, rows: Any) -> None:
+    """20,000 training messages leave at most 2,048 hashes; half of the measured messages are among them."""
+    trained = [f"this is training message number {i}" for i in range(20_000)]
+    every, hashes = remembered(trained)
+    assert every == 16
+    assert len(hashes) <= 2_048
+    assert hashes == sorted(set(hashes))
+    word_model.seen, word_model.settings = hashes, {"seen_every": every}
+    data = measure(word_model, rows(trained[:3_000], [f"nobody has seen message {i} before" for i in range(3_000)]))
+    found = overlap(word_model, data)
+    assert found["known"]
+    assert found["looked_up"] > 200
+    assert abs(found["share"] - 0.5) < 0.1
+
+
+def test_a_trained_file_remembers_its_messages(make_model: Any, small_rows: Any) -> None:
+    """From `train` to `evaluate`: the messages it learnt from are known again, new ones are not."""
+    import despam
+
+    model = despam.load(make_model())
+    texts, labels = small_rows
+    data = measure(model, [Labelled(t, label, "sms") for t, label in zip(texts, labels, strict=True)])
+    assert overlap(model, data)["share"] == 1.0
+    new = measure(model, [Labelled(f"entirely new message about gardening {i}", "ham") for i in range(50)])
+    assert overlap(model, new)["share"] == 0.0
 
 
 def test_channel_and_language_are_told_by_fields_then_by_names() -> None:

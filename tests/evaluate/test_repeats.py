@@ -48,7 +48,7 @@ def test_clusters_are_those_of_the_exact_comparison() -> None:
 def test_equal_up_to_case_blanks_and_punctuation_is_equal() -> None:
     """The corpus' normal form."""
     assert repeats.clusters(["WIN now!", "w i n   NOW", "win, now...", "lose"]) == [0, 0, 0, 3]
-    assert repeats.normalised_hash("Ｗin now") == repeats.normalised_hash("win NOW!")
+    assert repeats.normalised_hash("Ｗin a prize now") == repeats.normalised_hash("win a PRIZE, NOW!")
 
 
 def test_texts_without_a_letter_are_repeats_only_when_equal() -> None:
@@ -88,9 +88,3 @@ def test_a_template_sent_ten_thousand_times_costs_no_square() -> None:
         for n in range(10_000)
     ]
     assert set(repeats.clusters(texts)) == {0}
-
-
-def test_overlap_is_counted_by_hash() -> None:
-    """Texts seen in training are known again in another spelling."""
-    seen = {repeats.normalised_hash("Win a prize today")}
-    assert repeats.overlap(["WIN A PRIZE, TODAY", "hello"], seen) == 1

@@ -20,7 +20,11 @@ HOSTILE = "</script><img src=x onerror=alert(1)> casino <!-- & \u2028 $style"
 def measured(word_model: Any, rows: Any) -> Any:
     """Ninety messages; one of them tries to break out of the page."""
     spam = [f"win a prize {i}" for i in range(20)] + [f"free {i}" for i in range(15)] + [HOSTILE] * 3
-    ham = [f"lunch with table {i}" for i in range(40)] + [f"win at chess {i}" for i in range(8)] + [f"casino free night {HOSTILE}"]
+    ham = (
+        [f"lunch with table {i}" for i in range(40)]
+        + [f"win at chess {i}" for i in range(8)]
+        + [f"casino free night {HOSTILE}"]
+    )
     return measure(word_model, rows(spam, ham, "a<b>&c"))
 
 

@@ -137,7 +137,7 @@ def summary(model: Model, measured: list[Measured], how: str, options: dict[str,
     from despam.evaluate.measure import overlap
 
     fresh = how != "the model as it is"
-    shared = {"known": True, "messages": 0, "share": 0.0} if fresh else overlap(model, measured)
+    shared = {"known": True, "messages": 0, "share": 0.0, "looked_up": 0} if fresh else overlap(model, measured)
     return {
         "model": model.version,
         "how": how,
@@ -154,25 +154,14 @@ def percent(value: float | None, digits: int = 1) -> str:
     return "-" if value is None else f"{value:.{digits}%}"
 
 
-def first_line(result: dict[str, Any]) -> str:
-    """Say what must be known before any figure is read: was the model trained on these messages?"""
-    shared = result["trained_on"]
-    if not shared["known"]:
-        return "Whether the model was trained on these messages cannot be known: its file does not carry their hashes."
-    if shared["messages"]:
-        return (
-            f"{percent(shared['share'])} of these messages ({shared['messages']:,}) were in the model's training data: "
-            "the figures flatter it."
-        )
-    return "None of these messages was in the training data."
-
-
 def show(result: dict[str, Any], by: tuple[str, ...]) -> None:
     """Print the figures as tables."""
     from rich.console import Console
 
+    from despam.evaluate.measure import overlap_sentence
+
     console = Console(highlight=False)
-    console.print(first_line(result), markup=False, soft_wrap=True)
+    console.print(overlap_sentence(result["trained_on"]), markup=False, soft_wrap=True)
     counts = f"{result['messages']:,} messages: {result['spam']:,} spam, {result['ham']:,} ham"
     console.print(f"{counts}; model {result['model']}, {result['how']}", markup=False, soft_wrap=True)
     console.print(main_table(result))

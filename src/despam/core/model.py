@@ -136,6 +136,7 @@ class Model:
         self.size_bytes = len(view)
         self._sha256 = ""
         tensors, metadata = read_tensors(view, path)
+        self.seen = tensors.get("seen")  # hashes of some training messages, for `despam evaluate`; None in older files
         check_format(metadata, path)
         self.recipe = metadata.get("recipe", "default")
         self.settings: dict[str, Any] = read_object(metadata, "settings", path)

@@ -182,7 +182,7 @@ ATTACKS: dict[str, tuple[str, Attack]] = {
     ),
     "spaced": ("half of the words with blanks between the letters", _words(0.5, _space_out)),
     "full-width": ("half of the letters in full width", _letters(0.5, _full_width)),
-    "leet": ("digits and signs for half of the letters that have one", _letters(0.5, _leet)),
+    "leet": ("digits and signs for 30 % of the letters that have one", _letters(0.3, _leet)),
     "swaps-10": ("10 % of neighbouring letters swapped", _swaps(0.1)),
     "swaps-20": ("20 % of neighbouring letters swapped", _swaps(0.2)),
     "html-comments": ("half of the words broken by an HTML comment", _words(0.5, _break_by_comment)),

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from despam.corpus.repeats import normal
 from despam.errors import EvaluationError
 from despam.evaluate.repeats import normalised_hash
 
@@ -184,22 +183,42 @@ def check_field(rows: Sequence[RowLike] | Sequence[Measured], by: str) -> None:
     raise EvaluationError(f"no message has a field {by!r} to group by: there are {there}")
 
 
-def seen_hashes(model: Model) -> frozenset[int] | None:
-    """Give the hashes of the messages that the model was trained on; None when the file does not carry them."""
+def seen_hashes(model: Model) -> tuple[int, frozenset[int]] | None:
+    """Give (every, hashes) of the messages that the model was trained on; None when its file does not carry them."""
     seen = getattr(model, "seen", None)
-    if callable(seen):
-        seen = seen()
-    if seen is None:
-        settings = model.card.get("settings") if isinstance(model.card, dict) else None
-        seen = settings.get("trained_hashes") if isinstance(settings, dict) else None
-    return frozenset(int(value) for value in seen) if seen else None
+    every = model.settings.get("seen_every")
+    if not seen or not isinstance(every, int) or every < 1:
+        return None
+    return every, frozenset(seen)
+
+
+def overlap_sentence(shared: dict[str, Any]) -> str:
+    """Say, before any figure, whether the model was trained on what it is measured on."""
+    if not shared["known"]:
+        return "Whether the model was trained on these messages cannot be known: its file does not carry their hashes."
+    if not shared["share"]:
+        return "None of these messages was found in the model's training data."
+    return (
+        f"{shared['share']:.1%} of these messages ({shared['messages']:,}) were in the model's training data: "
+        "the figures flatter it."
+    )
 
 
 def overlap(model: Model, rows: Sequence[Measured]) -> dict[str, Any]:
-    """Count the measured messages that the model was trained on."""
-    seen = seen_hashes(model)
-    if seen is None:
-        return {"known": False, "messages": None, "share": None}
-    # short forms ("ok", "") are everybody's and say nothing about the data
-    count = sum(len(normal(row.text)) >= 12 and normalised_hash(row.text) in seen for row in rows)
-    return {"known": True, "messages": count, "share": count / len(rows) if rows else 0.0}
+    """Say which share of the measured messages the model was trained on, by a sample of hashes.
+
+    The model file carries the hashes divisible by `every`; messages whose hash is divisible are looked up. "ok" is
+    everybody's and is not looked up.
+    """
+    found = seen_hashes(model)
+    if found is None:
+        return {"known": False, "messages": None, "share": None, "looked_up": 0}
+    every, seen = found
+    hashes = map(normalised_hash, (row.text for row in rows))
+    asked = [value for value in hashes if value is not None and value % every == 0]
+    count = sum(value in seen for value in asked)
+    if not asked:
+        return {"known": every == 1, "messages": 0 if every == 1 else None, "share": 0.0, "looked_up": 0}
+    share = count / len(asked)
+    messages = count if every == 1 else round(share * len(rows))
+    return {"known": True, "messages": messages, "share": share, "looked_up": len(asked)}

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import zlib
 from bisect import bisect_left
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 
 from despam.corpus.repeats import normal
@@ -24,14 +24,34 @@ SIMILAR = 0.8
 SHINGLE = 5
 READ = 3_000  # characters of the normal form that are compared: what a model reads, too
 PARTS = 64
+REMEMBERED = 2_048  # hashes that a model file carries
+HASHED = 2_000  # characters that a hash is taken of
+TELLING = 12  # letters from which on a text tells where it comes from
 BAND = 4
 
 _EDGES = [part << 26 for part in range(PARTS)]  # 64 parts of the 32 bits
 
 
-def normalised_hash(text: str) -> int:
-    """Give the CRC-32 of the normal form: what a model file remembers of a training message."""
-    return zlib.crc32(normal(text).encode("utf-8", "surrogatepass"))
+def normalised_hash(text: str) -> int | None:
+    """Give the CRC-32 of the normal form: what a model file remembers of a training message.
+
+    Of the first 2,000 characters; None where less than 12 letters remain: "ok" and "thank you" are everybody's.
+    """
+    form = normal(text[:HASHED])
+    return zlib.crc32(form.encode("utf-8", "surrogatepass")) if len(form) >= TELLING else None
+
+
+def remembered(texts: Iterable[str], most: int = REMEMBERED) -> tuple[int, list[int]]:
+    """Give (every, hashes): the hashes divisible by `every`, the least power of two that leaves `most` or fewer.
+
+    What a model file carries: a fair sample of what it was trained on, in 8 KB however many messages there were.
+    """
+    hashes = {value for text in texts if (value := normalised_hash(text)) is not None}
+    every = 1
+    while len(hashes) > most:
+        every *= 2
+        hashes = {value for value in hashes if value % every == 0}
+    return every, sorted(hashes)
 
 
 def shingles(form: str) -> frozenset[int]:
@@ -114,8 +134,3 @@ def _join_equal(texts: Sequence[str], parts: _Parts) -> dict[int, str]:
         else:
             first[form] = i
     return {i: form for form, i in first.items()}
-
-
-def overlap(texts: Sequence[str], seen: frozenset[int] | set[int]) -> int:
-    """Count the texts whose normal form has a hash in `seen`."""
-    return sum(normalised_hash(text) in seen for text in texts)

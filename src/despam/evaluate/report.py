@@ -22,7 +22,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from despam.evaluate import metrics, report_tables
-from despam.evaluate.measure import Measured
+from despam.evaluate.measure import Measured, overlap_sentence
 
 if TYPE_CHECKING:
     from despam.core.model import Model
@@ -54,7 +54,7 @@ def page(
         "version": escape(model.version),
         "headline": escape(headline(result)),
         "lead": escape(lead(result, sources)),
-        "overlap": escape(overlap_sentence(result)),
+        "overlap": escape(overlap_sentence(result["trained_on"])),
         "spam_share": f"{100 * result['spam'] / result['messages']:.0f}",
         "cutoff": f"{result['cutoff']:.3f}",
         "roc_note": escape(roc_note(result)),
@@ -95,19 +95,6 @@ def lead(result: dict[str, Any], sources: str) -> str:
         f"found, {cut['false_positives']:,} of {result['ham']:,} real messages were taken for spam. "
         f"{result['unsure']:,} verdicts were unsure. Measured: {result['how']}."
     )
-
-
-def overlap_sentence(result: dict[str, Any]) -> str:
-    """Say whether the model had seen these messages."""
-    shared = result["trained_on"]
-    if not shared["known"]:
-        return "Whether the model was trained on these messages cannot be known: its file does not carry their hashes."
-    if shared["messages"]:
-        return (
-            f"{shared['share']:.1%} of these messages ({shared['messages']:,}) were in the model's training data. "
-            "The figures flatter it."
-        )
-    return "None of these messages was in the training data."
 
 
 def roc_note(result: dict[str, Any]) -> str:

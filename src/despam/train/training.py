@@ -19,6 +19,7 @@ from despam.core import features
 from despam.core.model import Model
 from despam.corpus import require_both
 from despam.evaluate import metrics
+from despam.evaluate.repeats import remembered
 from despam.train import export, recipe
 from despam.train.calibration import Calibration, calibrate
 from despam.train.recipe import Settings, Weights
@@ -92,8 +93,13 @@ def train(
     shares = problem.costs / np.where(labels < 0, settings.ham_cost, 1.0)
     calibration = calibrate(scores, labels, shares, max_false_positives, unsure)
     full_card = make_card(messages, labels, scores, calibration, settings) | (card or {})
+    seen = remembered(row.text for row in messages)
     return TrainedModel(
-        pack_model(table, weights, calibration, settings, full_card), full_card, calibration, scores, messages
+        pack_model(table, weights, calibration, settings, full_card, seen),
+        full_card,
+        calibration,
+        scores,
+        messages,
     )
 
 
@@ -133,16 +139,25 @@ def make_folds(labels: NDArray[np.int8], seed: int) -> NDArray[np.int64]:
 
 
 def pack_model(
-    table: Table, weights: Weights, calibration: Calibration, settings: Settings, card: dict[str, Any]
+    table: Table,
+    weights: Weights,
+    calibration: Calibration,
+    settings: Settings,
+    card: dict[str, Any],
+    seen: tuple[int, list[int]],
 ) -> bytes:
     """Round the weights and put the file together; the calibration goes into unit and bias, so that scores are log-odds."""
     integers, unit = export.quantise(weights.values)
     return export.pack(
-        {"weights": integers, "known": known_bits(table.known_words(2 if len(table) < 20_000 else 3))},
+        {
+            "weights": integers,
+            "known": known_bits(table.known_words(2 if len(table) < 20_000 else 3)),
+            "seen": np.array(seen[1], np.uint32),
+        },
         {
             "recipe": "default",
             "features": str(features.VERSION),
-            "settings": {"unit": unit * calibration.a, "scales": settings.scales},
+            "settings": {"unit": unit * calibration.a, "scales": settings.scales, "seen_every": seen[0]},
             "bias": weights.bias * calibration.a + calibration.b,
             "calibration": {"a": 1.0, "b": 0.0},
             "cutoffs": {
