@@ -1,7 +1,8 @@
 """A proxy on the loopback, between an S3 client and an S3 server, that breaks what it is told to break.
 
-Knows HTTP/1.1 with content lengths, and faults: a delay, a connection reset before or after the server has done its work, an error
-answer, a body cut short or altered, a wrong ETag. Knows nothing of registries. What passes is written to `seen`.
+Knows HTTP/1.1 with content lengths, and faults: a delay, a connection reset before or after the server has done its
+work, an error answer, a body cut short or altered, a wrong ETag. Knows nothing of registries. What passes is written to
+`seen`.
 
     with fault_proxy(server.port) as proxy:
         proxy.plan = lambda request: Fault(reset="after") if request.method == "PUT" else None
@@ -143,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.reply(status, headers, answer, fault)
 
-    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = handle_any
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = handle_any  # noqa: N815  http.server finds them by name
 
     def ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         """Ask the server, with the very headers that were signed."""
@@ -175,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         head = self.command == "HEAD"
         for name, value in headers:
             if name.lower() == "etag" and fault.etag:
-                value = fault.etag  # noqa: PLW2901
+                value = fault.etag
             if name.lower() not in ("transfer-encoding", "connection") and (head or name.lower() != "content-length"):
                 self.send_header(name, value)
         if not head and status not in (204, 304):

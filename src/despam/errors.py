@@ -102,6 +102,8 @@ class RegistryError(DespamError):
 class StorageDown(RegistryError):
     """No answer, or access denied."""
 
+    passing = False  # True where the same request may well succeed in a moment
+
 
 class UnknownVersion(RegistryError):
     """No such version; the message lists what there is."""

@@ -1,7 +1,7 @@
 """Where a registry can be, and models to put into it.
 
-`place` is a registry's URL in a folder, on seaweedfs and on ministack in turn, each test in a prefix of its own, with the
-environment set. The servers start once a session and worker, when the first test asks for one.
+`place` is a registry's URL in a folder, on seaweedfs and on ministack in turn, each test in a prefix of its own, with
+the environment set. The servers start once a session and worker, when the first test asks for one.
 """
 
 from __future__ import annotations

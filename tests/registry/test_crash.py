@@ -1,7 +1,8 @@
 """A crash between any two writes: nothing is lost, the left-over is found, mended, and never disagrees.
 
-The crash table of docs/decisions/0002-registry-crash-safety.md, row by row. A crash is an exception out of the storage layer, before
-or after the n-th write has been done, and in a second round a process that ends with os._exit in the same place.
+The crash table of docs/decisions/0002-registry-crash-safety.md, row by row. A crash is an exception out of the storage
+layer, before or after the n-th write has been done, and in a second round a process that ends with os._exit in the same
+place.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ def agree(registry: Registry) -> str:
         return ""
     assert history[-1] == entry_of(live)
     assert [entry.number for entry in history] == list(range(1, len(history) + 1))
-    for older, newer in zip(history, history[1:], strict=False):
+    for older, newer in pairwise(history):
         assert newer.before == older.after
     return live.version
 
@@ -77,7 +79,7 @@ def crash() -> None:
     raise Crash
 
 
-# a promotion over another one writes: 1. the entry of the live version (there already), 2. the pointer, 3. its own entry
+# a promotion over another one writes: 1. the entry of the live version (there already), 2. the pointer, 3. its own
 PROMOTION = [(1, "before"), (1, "after"), (2, "before"), (2, "after"), (3, "before"), (3, "after")]
 HAPPENED = {(2, "after"), (3, "before"), (3, "after")}
 

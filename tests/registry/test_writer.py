@@ -136,7 +136,7 @@ def test_a_prefix_that_fits_several_versions_says_which(folder_place: Place, mod
     registry, _ = filled(folder_place, models)
     for end in "ab":
         registry.storage.create(model_path("f" * 11 + end + "0" * 52), b"x")
-    with pytest.raises(UnknownVersion, match="fits fffffffffff[ab], fffffffffff[ab]; give more digits"):
+    with pytest.raises(UnknownVersion, match=r"fits fffffffffff[ab], fffffffffff[ab]; give more digits"):
         registry.find("f" * 11)
 
 

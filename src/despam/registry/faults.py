@@ -32,7 +32,7 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
             "PermanentRedirect",
             "AuthorizationHeaderMalformed",
             "IllegalLocationConstraint",
-            "bare redirect",
+            "Received redirect",
             "301 Moved",
         ),
         "the bucket is in another region; set AWS_REGION to the bucket's region",
@@ -43,6 +43,7 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
         "s3:ListBucket on it; ask its owner",
     ),
     (("MissingAccount", "Account must be specified"), "the storage account is missing; set AZURE_STORAGE_ACCOUNT_NAME"),
+    (("401 Unauthorized",), "the credentials are missing or wrong; check the variables of your cloud"),
     (("QuotaExceeded", "EntityTooLarge"), "storage takes no more; free some, or raise the quota"),
     (
         ("SlowDown", "503 Service", "ServerBusy", "429 Too Many", "ThrottlingException"),
@@ -66,7 +67,7 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("Read-only file system",), "the folder cannot be written to; choose another one"),
     (("Permission denied",), "this user may not read or write there; correct the folder's permissions"),
     (
-        ("end of file before message", "connection closed", "Connection reset", "IncompleteMessage", "error decoding"),
+        ("end of file before message", "connection closed", "Connection reset", "IncompleteMessage", "body error"),
         "the connection broke in the middle; try again",
     ),
     (("builder error",), "the storage address cannot be used; check AWS_ENDPOINT_URL"),
@@ -89,7 +90,10 @@ KINDS = {
 
 def translate(error: BaseException, url: str, doing: str) -> StorageDown:
     """Make the StorageDown for what obstore raised while `doing` something, as in "reading the live pointer"."""
-    return StorageDown(f"{doing} failed: {explain(error)}.", url)
+    sentence = explain(error)
+    down = StorageDown(f"{doing} failed: {sentence}.", url)
+    down.passing = "try again" in sentence  # what people are told to try again is worth a second try of our own
+    return down
 
 
 def explain(error: BaseException) -> str:
@@ -101,5 +105,4 @@ def explain(error: BaseException) -> str:
     kind = type(error).__name__
     if kind in KINDS:
         return KINDS[kind]
-    first = str(error).split("\n", 1)[0][:160]
-    return f"storage said {first!r}; `despam doctor` may know more"
+    return "storage failed in a way that has no name here; `--debug` shows what it said"

@@ -11,8 +11,9 @@ process forked from one that has used storage is told so instead.
 from __future__ import annotations
 
 import os
+import time
 
-from despam.errors import CorruptVersion, MissingExtra, SettingError, StorageDown
+from despam.errors import CorruptVersion, DespamError, MissingExtra, SettingError, StorageDown
 from despam.registry.faults import translate
 
 TYPE_CHECKING = False
@@ -103,6 +104,8 @@ class Storage:
         used_by = os.getpid()
         try:
             return work()
+        except DespamError:
+            raise
         except BaseException as error:
             kind = type(error).__name__
             if not isinstance(error, Exception) and kind != "PanicException":
@@ -157,15 +160,21 @@ class Storage:
                 yield Listed(meta["path"], meta["size"], meta["last_modified"])
 
     def create(self, path: str, data: bytes) -> bool:
-        """Write an object that is not there yet; False when it is there."""
+        """Write an object that is not there yet; False when it is, perhaps by an attempt whose answer got lost."""
         import obstore
 
-        try:
-            self._call(f"writing {path}", lambda: obstore.put(self.store, path, data, mode="create"))
-        except Exception as error:
-            if type(error).__name__ in ("AlreadyExistsError", "PreconditionError"):
-                return False
-            raise
+        for attempt in range(self.retries + 1):
+            try:
+                self._call(f"writing {path}", lambda: obstore.put(self.store, path, data, mode="create"))
+                break
+            except StorageDown as error:
+                if not error.passing or attempt == self.retries:
+                    raise  # obstore tries a conditional write again only where it knows that nothing was written
+                time.sleep(0.1 * 2**attempt)
+            except Exception as error:
+                if type(error).__name__ in ("AlreadyExistsError", "PreconditionError"):
+                    return False
+                raise
         self._settle(path)
         return True
 

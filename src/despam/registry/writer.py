@@ -231,7 +231,9 @@ class Registry:
             raise UnknownVersion(f"nothing was live before {entry.version}; run `despam versions`.", self.url)
         target = self.entry_at(entry.previous)
         if target is None:
-            sentence = f"entry {entry.previous} of the history is missing; run `despam doctor`, or promote a version by name."
+            sentence = (
+                f"entry {entry.previous} of the history is missing; run `despam doctor`, or promote a version by name."
+            )
             raise UnknownVersion(sentence, self.url)
         return target.after, target.previous
 
