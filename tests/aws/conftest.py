@@ -10,10 +10,7 @@ import contextlib
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,15 +20,17 @@ from typing import Any
 
 import pytest
 
-REGION = "us-east-1"
+from tests import servers
+
+REGION = servers.REGION
 MACHINE = "arm64" if os.uname().machine == "aarch64" else "x86_64"
 
 
 class Relay:
     """A TCP relay on the loopback that can be shut and opened again on the same port."""
 
-    def __init__(self, target: int) -> None:
-        self.target = target
+    def __init__(self) -> None:
+        self.target = 0
         self.open = True
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -90,7 +89,6 @@ class Ministack:
 
     port: int
     storage: Relay
-    log: Path
 
     @property
     def endpoint(self) -> str:
@@ -138,50 +136,21 @@ class Answer:
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
     """AWS on the loopback."""
-    pytest.importorskip("ministack", reason="ministack is not installed: pip install ministack aws-sam-translator")
-    pytest.importorskip("samtranslator", reason="aws-sam-translator is not installed")
-    folder = tmp_path_factory.mktemp("ministack")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    storage = Relay(port)
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
+    if reason := servers.missing("ministack"):
+        pytest.skip(reason)
+    pytest.importorskip("samtranslator", reason="no SAM transform on this machine: pip install aws-sam-translator")
+    storage = Relay()
+    told = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{storage.port}",  # what the functions are told
-        "LOG_LEVEL": "WARNING",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{storage.port}",
     }
-    log = folder / "ministack.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"], env=env, stdout=output, stderr=output, cwd=folder
-        )
     try:
-        wait_until_up(port, process, log)
-        yield Ministack(port, storage, log)
+        with servers.ministack(tmp_path_factory.mktemp("ministack"), **told) as server:
+            storage.target = server.port
+            yield Ministack(server.port, storage)
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
         storage.close()
-
-
-def wait_until_up(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"ministack did not start: {log.read_text()[-2000:]}")
-        time.sleep(0.05)
 
 
 @pytest.fixture
