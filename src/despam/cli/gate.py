@@ -25,7 +25,7 @@ def command(new: str, old: str | None, gate_path: str, as_json: bool) -> int:
     Example:
 
     \b
-        despam gate bundled bundled --gate docs/gate.toml
+        despam gate bundled bundled --gate docs/gate/gate.toml
     """
     from despam.cli.evaluate import say
     from despam.evaluate.gate import check

@@ -195,7 +195,7 @@ def seen_hashes(model: Model) -> tuple[int, frozenset[int]] | None:
 def overlap_sentence(shared: dict[str, Any]) -> str:
     """Say, before any figure, whether the model was trained on what it is measured on."""
     if not shared["known"]:
-        return "Whether the model was trained on these messages cannot be known: its file does not carry their hashes."
+        return "Whether the model was trained on these messages cannot be known: its file does not tell."
     if not shared["share"]:
         return "None of these messages was found in the model's training data."
     return (
@@ -218,7 +218,6 @@ def overlap(model: Model, rows: Sequence[Measured]) -> dict[str, Any]:
     asked = [value for value in hashes if value is not None and value % every == 0]
     count = sum(value in seen for value in asked)
     if not asked:
-        return {"known": every == 1, "messages": 0 if every == 1 else None, "share": 0.0, "looked_up": 0}
+        return {"known": False, "messages": None, "share": None, "looked_up": 0}
     share = count / len(asked)
-    messages = count if every == 1 else round(share * len(rows))
-    return {"known": True, "messages": messages, "share": share, "looked_up": len(asked)}
+    return {"known": True, "messages": round(share * len(rows)), "share": share, "looked_up": len(asked)}

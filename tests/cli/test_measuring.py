@@ -1,0 +1,182 @@
+"""evaluate, compare, attack and gate, as somebody types them: output, exit codes, and errors in one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from despam.cli.main import run
+
+Result = tuple[int, str, str]
+
+
+@pytest.fixture
+def despam(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Run a command line; give exit code, stdout and stderr."""
+
+    def call(*words: object) -> Result:
+        with pytest.raises(SystemExit) as left:
+            run([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return int(left.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def model(make_model: Any) -> Path:
+    """A small model, trained on the first SMS messages."""
+    return Path(make_model())
+
+
+@pytest.fixture
+def data(tmp_path: Path, small_rows: Any) -> Path:
+    """A few labelled messages with a field of their own."""
+    texts, labels = small_rows
+    path = tmp_path / "sms.jsonl"
+    lines = [
+        json.dumps({"text": text, "label": label, "day": "odd" if i % 2 else "even"})
+        for i, (text, label) in enumerate(zip(texts[:200], labels[:200], strict=True))
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_evaluate_prints_tables_and_first_that_the_model_has_seen_the_messages(
+    despam: Any, model: Path, data: Path
+) -> None:
+    """The share of known messages is the first line."""
+    code, out, _ = despam("evaluate", model, data, "--by", "day", "--by", "length")
+    assert code == 0
+    assert out.splitlines()[0].startswith("100.0% of these messages (200) were in the model's training data")
+    for word in ("accuracy", "real messages lost", "calibration error", "even", "odd", "up to 200 characters"):
+        assert word in out
+
+
+def test_evaluate_json_has_the_keys_of_the_contract(despam: Any, model: Path, data: Path) -> None:
+    """model, messages, spam, ham, accuracy, precision, recall, f1, auc, recall_at_fpr, and no text of a message."""
+    code, out, _ = despam("evaluate", model, data, "--json")
+    assert code == 0
+    found = json.loads(out)
+    for key in ("model", "messages", "spam", "ham", "accuracy", "precision", "recall", "f1", "auc", "ece", "mcc"):
+        assert found[key] is not None
+    assert set(found["recall_at_fpr"]) == {"0.001", "0.005", "0.01"}
+    assert found["spam"] + found["ham"] == found["messages"] == 200
+    assert "jurong" not in out
+
+
+def test_evaluate_writes_a_report_and_keeps_the_old_one_when_it_cannot(
+    despam: Any, model: Path, data: Path, tmp_path: Path
+) -> None:
+    """Written beside, then put in place."""
+    report = tmp_path / "report.html"
+    code, _, err = despam("evaluate", model, data, "--report", report)
+    assert code == 0
+    assert f"wrote {report}" in err
+    content = report.read_text(encoding="utf-8")
+    assert "Under attack" in content
+    code, _, err = despam("evaluate", model, tmp_path / "none.csv", "--report", report)
+    assert code == 3
+    assert report.read_text(encoding="utf-8") == content
+    code, _, err = despam("evaluate", model, data, "--no-attacks", "--report", tmp_path / "no" / "report.html")
+    assert code == 3
+    assert "cannot be written" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "sms.jsonl"]
+
+
+def test_evaluate_trains_anew_in_folds_and_by_source(despam: Any, model: Path, small_rows: Any, tmp_path: Path) -> None:
+    """Every message is measured by a model that has not learnt from it."""
+    texts, labels = small_rows
+    for name, part in (("one", slice(0, 300)), ("two", slice(300, 600))):
+        lines = [json.dumps({"text": t, "label": label}) for t, label in zip(texts[part], labels[part], strict=True)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    files = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    code, out, err = despam("evaluate", model, *files, "--cross-validate", 2, "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["how"] == "2-fold cross-validation"
+    assert found["messages"] == 600
+    assert 0.85 < found["accuracy"] < 1.0
+    assert "fold 2 of 2" in err
+    code, out, err = despam("evaluate", model, *files, "--leave-one-source-out")
+    assert code == 0
+    assert out.startswith("None of these messages was found in the model's training data.")
+    assert "two left out" in err
+    code, _, err = despam("evaluate", model, files[0], "--leave-one-source-out")
+    assert code == 3
+    assert "needs at least two" in err
+
+
+def test_usage_that_cannot_be_meant_is_said(despam: Any, model: Path, data: Path) -> None:
+    """Two ways at once; a field that is not there; one class only; an empty file."""
+    assert despam("evaluate", model, data, "--cross-validate", 3, "--leave-one-source-out")[0] == 2
+    code, _, err = despam("evaluate", model, data, "--by", "dya")
+    assert code == 3
+    assert "there are source, language, channel, length, day" in err
+    one = data.with_name("one.csv")
+    one.write_text("text,label\nhello there,ham\nhi,ham\n", encoding="utf-8")
+    code, _, err = despam("evaluate", model, one)
+    assert code == 3
+    assert "there is no spam" in err
+    one.write_text("", encoding="utf-8")
+    code, _, err = despam("evaluate", model, one)
+    assert code == 3
+    assert err.startswith("Error: ")
+    assert err.count("\n") == 1
+
+
+def test_compare_shows_both_sides_and_what_flips(
+    despam: Any, model: Path, make_model: Any, small_rows: Any, data: Path
+) -> None:
+    """A model of other messages differs; texts are shown only when asked for."""
+    texts, labels = small_rows
+    other = make_model(texts[200:420], labels[200:420])
+    code, out, _ = despam("compare", other, model, data)
+    assert code == 0
+    assert "McNemar p = " in out
+    code, out, _ = despam("compare", other, model, data, "--json")
+    found = json.loads(out)
+    assert found["only_new_right"] == len(found["fixed"])
+    assert found["fixed"] == [] or set(found["fixed"][0]) == {
+        "source", "line", "label", "old_probability", "new_probability",
+    }  # fmt: skip
+
+
+def test_attack_lists_and_measures(despam: Any, model: Path, data: Path) -> None:
+    """A table or JSON; an unknown name lists those there are."""
+    code, out, _ = despam("attack", "--list")
+    assert code == 0
+    assert len(out.splitlines()) == 22
+    code, out, _ = despam("attack", model, data, "--only", "leet", "--only", "upper-case")
+    assert code == 0
+    assert "ham lost" in out
+    code, out, _ = despam("attack", model, data, "--only", "leet", "--json")
+    assert set(json.loads(out)["attacks"]) == {"leet"}
+    code, _, err = despam("attack", model, data, "--only", "leat")
+    assert code == 3
+    assert "no attack 'leat'" in err
+
+
+def test_gate_says_no_by_exit_code_1_and_names_the_line(despam: Any, model: Path, data: Path) -> None:
+    """0 yes, 1 no, 3 a gate that cannot be decided."""
+    gate = data.with_name("gate.toml")
+    gate.write_text('[[data]]\nfiles = ["sms.jsonl"]\nat_least = { auc = 0.9 }\n', encoding="utf-8")
+    code, out, _ = despam("gate", model, "--gate", gate)
+    assert code == 0
+    assert "1 of 1 rules hold: yes." in out
+    (data.parent / "spam.txt").write_text("see you at home tonight\n", encoding="utf-8")
+    gate.write_text('[must_stay]\nspam = ["spam.txt"]\n', encoding="utf-8")
+    code, out, _ = despam("gate", model, model, "--gate", gate)
+    assert code == 1
+    assert "FAILS  spam.txt: 1 message that must stay spam got the other verdict, line 1" in out
+    code, out, _ = despam("gate", model, "--gate", gate, "--json")
+    assert code == 1
+    assert json.loads(out)["passed"] is False
+    gate.write_text("[must_stay]\nspams = []\n", encoding="utf-8")
+    code, _, err = despam("gate", model, "--gate", gate)
+    assert code == 3
+    assert "gate.toml, line 2: [must_stay] has an unknown key 'spams'" in err
