@@ -109,13 +109,26 @@ except ModelError:
     assert int(done.stdout) < MEMORY_MB
 
 
+@pytest.fixture
+def tfidf_model(tmp_path: Path) -> Path:
+    """A small model of the other recipe, from scikit-learn's pickles in the repository."""
+    from despam.train.sklearn_in import import_files
+    from despam.train.tfidf_file import pack
+
+    pickles = FOLDER.parent.parent / "sklearn" / "pickles" / "newest"
+    carried = import_files([pickles / "spam_model.pkl", pickles / "vectorizer.pkl"], "0")
+    path = tmp_path / "tfidf.safetensors"
+    path.write_bytes(pack(carried, {}))
+    return path
+
+
 @pytest.mark.slow
 def test_random_mutations_end_in_our_exception_or_in_a_model_that_answers(
-    make_model: Callable[[], Path], tmp_path: Path
+    make_model: Callable[[], Path], tfidf_model: Path
 ) -> None:
     """Quick here; DESPAM_MUTATIONS=100000 runs the full count."""
     count = int(os.environ.get("DESPAM_MUTATIONS", QUICK))
-    command = [sys.executable, "-m", "tests.attacks.mutate_models", str(count), str(make_model())]
+    command = [sys.executable, "-m", "tests.attacks.mutate_models", str(count), str(tfidf_model), str(make_model())]
     done = subprocess.run(
         command, cwd=FOLDER.parent.parent.parent, capture_output=True, text=True, timeout=3600, check=False
     )

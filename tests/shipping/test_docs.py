@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from despam.core import features
+
+from ..attacks.make_models import ATTACKS, honest_header
 from .conftest import NOT_RUN, ROOT, blocks_of, run_python, run_shell
 
 PAGES = sorted(path for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")] if path.is_file())
@@ -108,3 +112,12 @@ def test_no_two_decision_notes_share_a_number() -> None:
     """Each is docs/decisions/NNNN-title.md."""
     numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
     assert len(numbers) == len(set(numbers))
+
+
+def test_the_page_on_the_model_file_names_everything_in_one() -> None:
+    """Each key of the metadata, each group of features and each exception stands on the page."""
+    page = (ROOT / "docs" / "model-file.md").read_text(encoding="utf-8")
+    metadata = honest_header()["__metadata__"]
+    kinds = {kind.__name__ for kind, _ in ATTACKS.values()}
+    wanted = {metadata["format"], *metadata, *features.GROUPS, *json.loads(metadata["cutoffs"]), *kinds}
+    assert [name for name in sorted(wanted) if f"`{name}`" not in page and f'"{name}"' not in page] == []
