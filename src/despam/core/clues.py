@@ -1,8 +1,9 @@
 """Why: every feature's contribution, laid on the words it was read from.
 
-Knows where each feature stands in the text. A feature that stands in several places, or covers several words, is shared out
-evenly; shapes become clues about the whole message. Slower than scoring by a factor of twenty, and only run when asked.
-Invariant: the sum of all contributions is the score less the bias, because each feature is shared out completely.
+Knows where each feature stands in the text. A feature that stands in several places, or covers several words, is
+shared out evenly; shapes become clues about the whole message. Slower than scoring by a factor of twenty, and only
+run when asked. Invariant: the sum of all contributions is the score less the bias, because each feature is shared
+out completely.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def shape_clues(
     places: dict[int, list[bytes]] = {}
     for shape in sorted(shapes.shapes(text, words, written, repaired)):
         places.setdefault(crc32(shape, features.SHAPES) & mask, []).append(shape)
-    clues = []
+    clues: list[Clue] = []
     for feature, names in places.items():
         contribution = factor * weights[feature] / sqrt(len(places)) / len(names)
         if contribution:

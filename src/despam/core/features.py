@@ -1,14 +1,19 @@
 """Repaired text -> feature ids, in groups: THE definition, part of the file format (VERSION).
 
-Knows what is counted. Does not know weights, labels or where the text came from. A feature is present or not; its id is a
-32-bit hash cut to `bits`. `_native.c` holds the same loops: `scan` gives the same ids from both, bit for bit.
+Knows what is counted. Does not know weights, labels or where the text came from. A feature is present or not; its
+id is a 32-bit hash cut to `bits`. `_native.c` holds the same loops: `scan` gives the same ids from both, bit for
+bit.
 
-    grams    4- and 5-grams of each word between blanks          across   4- and 6-grams of the words with a blank inside
-    words    each word                                           pairs    two words, next to each other or 1 or 2 words apart
-    shapes   what the message looks like (shapes.py)             case     words that hold a capital, as written
+    grams    4- and 5-grams of each word between blanks
+    across   4- and 6-grams of the words with a blank inside
+    words    each word
+    pairs    two words that follow each other, or stand one or two words apart
+    shapes   what the message looks like (shapes.py)
+    case     words that hold a capital, as written
 
-A word: letters and marks, lower case, every digit as 0, apostrophes dropped, every ideograph by itself. Changing anything
-here, in shapes.py or in repair.py changes what released models mean: raise VERSION (fastText froze a sign bug for that).
+A word: letters and marks, lower case, every digit as 0, apostrophes dropped, every ideograph by itself. Changing
+anything here, in shapes.py or in repair.py changes what released models mean: raise VERSION (fastText froze a sign
+bug for that).
 """
 
 from __future__ import annotations
@@ -92,7 +97,7 @@ def word_grams(word: str) -> Iterable[int]:
 
 
 def across_places(line: str) -> set[tuple[int, int]]:
-    """Find the windows of 4 and 6 characters that hold a blank, not only at their ends; `line` has a blank at both ends."""
+    """Find the windows of 4 and 6 characters with a blank inside; `line` has one at both ends."""
     places = set()
     last = len(line)
     at = line.find(" ", 1)

@@ -1,13 +1,13 @@
 """A model file, opened: score, classify, explain.
 
-Knows the meaning of the tensors and metadata of a despam file (docs/model-file.md). Does not know where the file came from,
-who asks, or HTTP. Text in, verdict out; no I/O after opening.
+Knows the meaning of the tensors and metadata of a despam file (docs/model-file.md). Does not know where the file
+came from, who asks, or HTTP. Text in, verdict out; no I/O after opening.
 
     score        = bias + sum over groups of scale * (sum of the weights of the ids present) / sqrt(number of them)
     probability  = 1 / (1 + exp(-(a * score + b)))          SPAM where probability >= cutoff
 
-The sums are of integers, so that the C kernel and Python agree bit for bit; the few float operations happen here, once.
-Invariant: the contributions of the clues plus the bias are the score, to 1e-9, on every text.
+The sums are of integers, so that the C kernel and Python agree bit for bit; the few float operations happen here,
+once. Invariant: the contributions of the clues plus the bias are the score, to 1e-9, on every text.
 """
 
 from __future__ import annotations

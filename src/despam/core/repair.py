@@ -1,11 +1,13 @@
 """Raw text -> the text as a reader sees it, and what had to be repaired.
 
-Knows how senders hide words (markup, entities, zero-width and bidi characters, full-width letters, look-alikes from another
-alphabet, letters spaced out) and undoes it. Does not know what is spam: a repair is reported, never judged here.
+Knows how senders hide words (markup, entities, zero-width and bidi characters, full-width letters, look-alikes from
+another alphabet, letters spaced out) and undoes it. Does not know what is spam: a repair is reported, never judged
+here.
 
-A step is a function from text to edits `(start, end, replacement)`, in order and without overlap. `repair` applies the steps;
-asked with a `trace` it keeps the edits, from which `Offsets` leads any span of the repaired text back to the text as given.
-Invariant: the work is bounded by WINDOW, whatever the length of the text, and honest Russian, Greek or Chinese stays itself.
+A step is a function from text to edits `(start, end, replacement)`, in order and without overlap. `repair` applies
+the steps; asked with a `trace` it keeps the edits, from which `Offsets` leads any span of the repaired text back to
+the text as given. Invariant: the work is bounded by WINDOW, whatever the length of the text, and honest Russian,
+Greek or Chinese stays itself.
 """
 
 from __future__ import annotations
@@ -37,10 +39,11 @@ REPAIRS = {
 # what can stand in plain ASCII and still needs a step
 SUSPECT = re.compile(r"[<&\x00-\x08\x0e-\x1f\x7f]")
 
-BLOCKS = frozenset(
-    "address article blockquote br center dd div dl dt footer form h1 h2 h3 h4 h5 h6 header hr li main ol option p pre"
-    " section table tbody td tfoot th thead title tr ul".split()
-)
+BLOCKS = frozenset((
+    "address", "article", "blockquote", "br", "center", "dd", "div", "dl", "dt", "footer", "form", "h1", "h2", "h3",
+    "h4", "h5", "h6", "header", "hr", "li", "main", "ol", "option", "p", "pre", "section", "table", "tbody", "td",
+    "tfoot", "th", "thead", "title", "tr", "ul",
+))  # fmt: skip
 UNSEEN = frozenset(("script", "style", "noscript", "template", "object"))
 TAG = re.compile(
     r"<!--(?:(?!<!--).)*?-->|<(/?)([A-Za-z][A-Za-z0-9]{0,15})\b([^<>]*)>|<[!?/][^<>]*>",
@@ -54,13 +57,17 @@ ALT = re.compile(r"""\balt\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNO
 
 ENTITY = re.compile(r"&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,31}));?")
 ENTITIES = {
-    "amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " ", "copy": "\xa9", "reg": "\xae", "pound": "\xa3",
-    "euro": "\u20ac", "hellip": "\u2026", "mdash": "\u2014", "ndash": "\u2013", "lsquo": "\u2018", "rsquo": "\u2019",
-    "ldquo": "\u201c", "rdquo": "\u201d", "bull": "\u2022", "middot": "\xb7", "trade": "\u2122", "cent": "\xa2", "yen": "\xa5",
+    "amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " ", "copy": "\xa9", "reg": "\xae",
+    "pound": "\xa3", "euro": "\u20ac", "cent": "\xa2", "yen": "\xa5", "hellip": "\u2026", "mdash": "\u2014",
+    "ndash": "\u2013", "lsquo": "\u2018", "rsquo": "\u2019", "ldquo": "\u201c", "rdquo": "\u201d", "bull": "\u2022",
+    "middot": "\xb7", "trade": "\u2122",
 }  # fmt: skip
 
 CONTROLS = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
-ZERO_WIDTH = "\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2064\u2800\u3164\ufeff\ufe00-\ufe0f\uffa0\U000e0000-\U000e01ef"
+ZERO_WIDTH = (
+    "\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2064\u2800\u3164\ufeff\ufe00-\ufe0f"
+    "\uffa0\U000e0000-\U000e01ef"
+)
 BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"
 UNSEEN_CHARACTER = re.compile(f"[{CONTROLS}{ZERO_WIDTH}{BIDI}]+|[\ud800-\udfff]")
 # scripts that write with joiners (Arabic and the Indic ones) use them honestly
@@ -70,37 +77,11 @@ OVERRIDE = re.compile("[\u202d\u202e]")
 NOT_ASCII = re.compile("[^\x00-\x7f]+")
 # letters and digits in disguise; full-width punctuation alone is honest in Chinese and Japanese
 DECORATED = re.compile(
-    "[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u2460-\u24ff\u2776-\u2793\U0001d400-\U0001d7ff\U0001f100-\U0001f189\u2100-\u214f]"
+    "[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u2460-\u24ff\u2776-\u2793\u2100-\u214f"
+    "\U0001d400-\U0001d7ff\U0001f100-\U0001f189]"
 )
-HONEST = frozenset(
-    "\u2116\u2122\u2120\u2103\u2109\u2126\u212a\u212b\u2139"
-)  # No, TM, SM, degrees, ohm, kelvin, angstrom, info
-
-LATIN_FOR = dict(
-    zip(
-        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u051d\u0475\u043a\u0442\u043c\u043d\u0432"
-        "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405\u04ae\u04ab\u0433\u0437\u0431"
-        "\u03b1\u03bf\u03c1\u03c5\u03bd\u03b9\u03ba\u03c7\u03b5\u03c4\u03b7\u03c9\u03bc\u03b2\u03b3"
-        "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03f2\u03f3"
-        "\u0251\u0261\u0269\u1d00\u0299\u1d04\u1d05\u1d07\u0262\u029c\u026a\u1d0a\u1d0b\u029f\u1d0d\u0274\u1d0f\u1d18\u0280\ua731"
-        "\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22\u0570\u0578\u057d\u0585\u0581\u04cf\u0454",
-        "aeopcyxijshdqwvktmhbABEKMHOPCTYXIJSYcr3baopuvikxetnwubyABEZHIKMNOPTYXcjagiabcdeghijklmnoprstuvwyzhnuogle",
-        strict=True,
-    )
-)
-CYRILLIC_FOR = dict(
-    zip(
-        "aeopcyxkmtuABEKMHOPCTYX",
-        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u043a\u043c\u0442\u0438"
-        "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425",
-        strict=True,
-    )
-)
-FOREIGN = "\u0251\u0261\u0269\u0262\u0274\u026a\u0280\u028f\u0299\u029c\u029f\u0370-\u03ff\u0400-\u052f\u0561-\u0587\u1d00-\u1d22\ua731"
-MIXED = re.compile(
-    f"(?<!\\w)\\w*?(?:[A-Za-z]\\d*[{FOREIGN}]|[{FOREIGN}]\\d*[A-Za-z])\\w*|[\u0262\u0274\u026a\u0280\u028f\u0299\u029c\u029f\u1d00-\u1d22\ua731]{{3,}}"
-)
-CYRILLIC = re.compile("[\u0400-\u052f]")
+# No, TM, SM, degrees, ohm, kelvin, angstrom, info
+HONEST = frozenset("\u2116\u2122\u2120\u2103\u2109\u2126\u212a\u212b\u2139")
 
 LETTER = "A-Za-z\xc0-\u024f\u0370-\u052f"
 SPACED = re.compile(f"(?<![\\w'])[{LETTER}]([ .\\-*_~|])[{LETTER}](?:\\1[{LETTER}]){{2,}}(?![\\w'])")
@@ -206,11 +187,7 @@ def strip_html(text: str, kinds: set[str]) -> list[Edit]:
                 edits.append((hidden_start, tag.end(), " "))
                 hidden = ""
                 continue
-        elif (
-            name
-            and not tag[1]
-            and (name in UNSEEN or ("style" in tag[3] or "hidden" in tag[3]) and HIDING.search(tag[3]))
-        ):
+        elif name and not tag[1] and is_unseen(name, tag[3]):
             hidden, hidden_start = name, tag.start()
             if name not in UNSEEN:
                 kinds.add("hidden")
@@ -220,6 +197,11 @@ def strip_html(text: str, kinds: set[str]) -> list[Edit]:
     if edits:
         kinds.add("html")
     return edits
+
+
+def is_unseen(name: str, attributes: str) -> bool:
+    """Say whether a reader does not see what stands inside the tag."""
+    return name in UNSEEN or (("style" in attributes or "hidden" in attributes) and bool(HIDING.search(attributes)))
 
 
 def splits_word(text: str, start: int, end: int) -> bool:
@@ -316,19 +298,15 @@ def make_compatible(text: str, kinds: set[str]) -> list[Edit]:
 
 
 def fold_look_alikes(text: str, kinds: set[str]) -> list[Edit]:
-    """Bring words that mix alphabets back to one: Latin, or Cyrillic where letters that only Cyrillic has are more."""
+    """Bring words that mix alphabets back to one."""
+    from despam.core import look_alikes  # tables that plain ASCII never needs
+
     edits: list[Edit] = []
-    for found in MIXED.finditer(text):
-        word = found[0]
-        only_cyrillic = sum(1 for letter in word if letter not in LATIN_FOR and CYRILLIC.match(letter))
-        only_latin = sum(1 for letter in word if letter.isascii() and letter.isalpha() and letter not in CYRILLIC_FOR)
-        table = CYRILLIC_FOR if only_cyrillic > only_latin else LATIN_FOR
-        changed = False
-        for place, letter in enumerate(word, found.start()):
-            if letter in table:
-                edits.append((place, place + 1, table[letter]))
-                changed = True
+    for found in look_alikes.MIXED.finditer(text):
+        table = look_alikes.choose_table(found[0])
+        changed = [(at, at + 1, table[letter]) for at, letter in enumerate(found[0], found.start()) if letter in table]
         if changed:
+            edits += changed
             kinds.add("look-alikes")
     return edits
 
@@ -394,11 +372,13 @@ def follow(starts: list[int], ends: list[int], edits: list[Edit]) -> tuple[list[
     for start, end, replacement in edits:
         new_starts += starts[last:start]
         new_ends += ends[last:start]
-        exact = len(replacement) * 2 - 1 == end - start  # spaced-out letters keep their own places
-        for place in range(len(replacement)):
-            source = start + 2 * place if exact and len(replacement) > 1 else start
-            new_starts.append(starts[source] if source < len(starts) else len(starts))
-            stop = source + 1 if exact and len(replacement) > 1 else end
-            new_ends.append(ends[stop - 1] if stop > start else starts[start])
+        size = len(replacement)
+        if size > 1 and 2 * size - 1 == end - start:
+            # spaced-out letters keep their own places
+            new_starts += starts[start:end:2]
+            new_ends += ends[start:end:2]
+        else:
+            new_starts += [starts[start]] * size
+            new_ends += [ends[end - 1]] * size
         last = end
     return new_starts + starts[last:], new_ends + ends[last:]

@@ -1,10 +1,12 @@
-"""What a message looks like, apart from its words: lengths, capitals, links, numbers, money, punctuation, scripts, repairs.
+"""What a message looks like, apart from its words: lengths, capitals, links, numbers, money, punctuation, scripts,
+repairs.
 
-Shapes hold on sources nobody has seen (without them recall at 1 % on unseen sources falls from .628 to .553, accuracy.md), so
-they are coarse: counts and shares fall into the steps of the tables below. Knows nothing of weights.
+Shapes hold on sources nobody has seen (without them recall at 1 % on unseen sources falls from .628 to .553,
+accuracy.md), so they are coarse: counts and shares fall into the steps of the tables below. Knows nothing of
+weights.
 
-A shape is two bytes (kind, step), or `T` and a top-level domain. All is read off a *skeleton*: the text with every character
-beyond ASCII replaced by one byte for its class, so that Python and C walk the same bytes.
+A shape is two bytes (kind, step), or `T` and a top-level domain. All is read off a *skeleton*: the text with every
+character beyond ASCII replaced by one byte for its class, so that Python and C walk the same bytes.
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
+from despam.core.repair import REPAIRS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-from despam.core.repair import REPAIRS
 
 # classes of characters beyond ASCII; repair has taken the control characters out of the text
 EMOJI, POUND, EURO, CURRENCY, PUNCTUATION, IDEOGRAPH, CYRILLIC, CYRILLIC_CAPITAL, OTHER = range(1, 10)
@@ -30,22 +32,25 @@ TENTHS = (20, 25, 30, 33, 36, 39, 42, 45, 48, 51, 55, 60, 70, 90)  # of a letter
 
 KINDS = (
     "length in characters", "number of words", "share of capitals", "share of digits", "share of punctuation",
-    "words in capitals", "share of words in capitals", "mean word length", "links", "short link host", "digit in a link host",
-    "dash in a link host", "deep link host", "link with a path", "mail addresses", "telephone numbers", "amounts of money",
-    "numbers", "digits of a number", "exclamation marks", "question marks", "run of ! or ?", "@handles", "emoji", "punctuation",
-    "a character four times", "main script", "mixed scripts", "repaired", "first word", "lines", "ends with", "sentence starts",
-    "link without http", "currency signs", "letters and digits in one word",
+    "words in capitals", "share of words in capitals", "mean word length", "links", "short link host",
+    "digit in a link host", "dash in a link host", "deep link host", "link with a path", "mail addresses",
+    "telephone numbers", "amounts of money", "numbers", "digits of a number", "exclamation marks", "question marks",
+    "run of ! or ?", "@handles", "emoji", "punctuation", "a character four times", "main script", "mixed scripts",
+    "repaired", "first word", "lines", "ends with", "sentence starts", "link without http", "currency signs",
+    "letters and digits in one word",
 )  # fmt: skip
 (
-    LENGTH, WORD_COUNT, CAPITALS, DIGITS, PUNCTUATED, SHOUTED, SHOUTED_SHARE, WORD_LENGTH, LINKS, SHORT_HOST, DIGIT_HOST,
-    DASHED_HOST, DEEP_HOST, LINK_PATH, MAILS, PHONES, MONEY, NUMBERS, NUMBER_DIGITS, EXCLAMATIONS, QUESTIONS, MARK_RUNS, HANDLES,
-    EMOJIS, MARKS, REPEATED, SCRIPT, MIXED, REPAIRED, FIRST_WORD, LINES, ENDING, STARTS, BARE_LINK, CURRENCIES, LEET,
+    LENGTH, WORD_COUNT, CAPITALS, DIGITS, PUNCTUATED, SHOUTED, SHOUTED_SHARE, WORD_LENGTH, LINKS, SHORT_HOST,
+    DIGIT_HOST, DASHED_HOST, DEEP_HOST, LINK_PATH, MAILS, PHONES, MONEY, NUMBERS, NUMBER_DIGITS, EXCLAMATIONS,
+    QUESTIONS, MARK_RUNS, HANDLES, EMOJIS, MARKS, REPEATED, SCRIPT, MIXED, REPAIRED, FIRST_WORD, LINES, ENDING,
+    STARTS, BARE_LINK, CURRENCIES, LEET,
 ) = range(len(KINDS))  # fmt: skip
 
 # a bare "name.tld" is a link only with one of these, so that "ok.then" is not
 TOP_LEVELS = frozenset(
-    b"com net org info biz ru su cn uk in co me ly io xyz top site online club shop store live app link click tv de fr it es nl"
-    b" br pl ua gl cc us eu to ws id tk ml ga cf gq vip pro win bid loan work tr vn my sg au ca tech space website fun icu".split()
+    b"com net org info biz ru su cn uk in co me ly io xyz top site online club shop store live app link"
+    b" click tv de fr it es nl br pl ua gl cc us eu to ws id tk ml ga cf gq vip pro win bid loan work tr vn"
+    b" my sg au ca tech space website fun icu".split()
 )
 MARK_BYTES = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 MARK_STEP = {byte: step for step, byte in enumerate(MARK_BYTES)}

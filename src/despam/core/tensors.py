@@ -1,8 +1,9 @@
 """Read a safetensors file without trusting a byte of it.
 
-Knows the container: 8 bytes of length, a JSON header, raw tensors. Knows nothing of what the tensors mean (model.py does).
-Every number in the header is checked against the size of the file before it is used, and nothing in the file is ever run.
-Invariant: what comes back are views into the given buffer that lie inside it, do not overlap and have the shape they say.
+Knows the container: 8 bytes of length, a JSON header, raw tensors. Knows nothing of what the tensors mean (model.py
+does). Every number in the header is checked against the size of the file before it is used, and nothing in the file
+is ever run. Invariant: what comes back are views into the given buffer that lie inside it, do not overlap and have
+the shape they say.
 """
 
 from __future__ import annotations
@@ -68,8 +69,7 @@ def cut_tensors(header: dict[str, object], body: memoryview, path: str) -> dict[
         at = end
     if at != len(body):
         raise TensorError(f"the tensors end at {at:,}, the file has {len(body):,} bytes of them", path)
-    # a copy where the writer did not align: memoryview.cast itself does not mind
-    return {name: body[start:end].cast(code) for start, end, name, code in spans}
+    return {name: body[start:end].cast(code) for start, end, name, code in spans}  # type: ignore[call-overload]  # codes of DTYPES
 
 
 def check_entry(name: str, entry: object, body_bytes: int, path: str) -> tuple[int, int, str]:

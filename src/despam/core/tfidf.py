@@ -16,6 +16,7 @@ is wrong raises TensorError. `ngrams` and `tfidf_clues.spans` cut alike.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from math import isfinite, log, sqrt
 from zlib import crc32
 
@@ -209,16 +210,17 @@ class Part:
             found.append(index)
         return found
 
-    def count(self, found: list[int]) -> dict[int, float]:
-        """Count what was looked up; a bucket gets -1 for half of its n-grams if it is signed."""
-        counts: dict[int, float] = {}
-        if self.hashed:
-            for code in found:
-                counts[code >> 1] = counts.get(code >> 1, 0.0) + (-1.0 if code & 1 else 1.0)
+    def count(self, ngrams: Iterable[str]) -> dict[int, float]:
+        """Count the known n-grams by index; a signed bucket gets -1 for half of its n-grams."""
+        tally = Counter(ngrams)
+        found = self.look_up(tally)
+        if not self.hashed:
+            counts = dict(zip(found, map(float, tally.values()), strict=True))
+            counts.pop(-1, None)
             return counts
-        for index in found:
-            counts[index] = counts.get(index, 0.0) + 1.0
-        counts.pop(-1, None)
+        counts = {}
+        for code, times in zip(found, tally.values(), strict=True):
+            counts[code >> 1] = counts.get(code >> 1, 0.0) + (-times if code & 1 else times)
         return counts
 
     def weigh(self, counts: dict[int, float]) -> list[float]:
@@ -246,7 +248,7 @@ class Part:
 
     def score(self, text: str) -> float:
         """Give this part's share of the score."""
-        return sum(self.contributions(self.count(self.look_up(self.ngrams(text)))))
+        return sum(self.contributions(self.count(self.ngrams(text))))
 
 
 def divide(values: list[float], length: float) -> list[float]:

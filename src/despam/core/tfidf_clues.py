@@ -32,7 +32,7 @@ def explain(model: Tfidf, text: str) -> list[Clue]:
         prepared, places = prepare(part, text)
         found = list(spans(part, prepared, places))
         codes = part.look_up(gram for gram, _, _ in found)
-        counts = part.count(codes)
+        counts = part.count([gram for gram, _, _ in found])
         indices = [code >> 1 for code in codes] if part.hashed else codes
         seen: dict[int, int] = {}
         for index in indices:

@@ -1,7 +1,8 @@
 """`python -m despam.train.bundled` (`make model`) makes the model that ships, and its card.
 
-Knows which corpora may be learnt from for weights that are passed on (data/README.md) and where they lie. Everything else is the
-default recipe. Where the larger corpora are missing it stops and says so: a bundled model of less would be another product.
+Knows which corpora may be learnt from for weights that are passed on (data/README.md) and where they lie.
+Everything else is the default recipe. Where the larger corpora are missing it stops and says so: a bundled model of
+less would be another product.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ LICENCES = {
     "youtube_spam_collection": "CC BY 4.0",
 }
 LIMITS = [
-    "Learnt from English and Russian (and some Hinglish) messages of 1999 to 2026; other languages get `unsure` or guesses.",
+    "Learnt from English, Russian and some Hinglish messages of 1999 to 2026; other languages get `unsure` or guesses.",
     "E-mail in the data is old (1999 to 2005): newer mail looks different. Retrain on your own messages.",
     "Text only: no sender, no headers, no attachments, no links followed.",
     "On a source it has not seen it loses more real messages than on its own (docs/accuracy.md).",

@@ -1,8 +1,8 @@
 """From scores to probabilities and cutoffs, on scores of messages the model has not learnt from.
 
-Knows out-of-fold scores and labels. Does not know features or files. The probability is Platt's: 1 / (1 + exp(-(a s + b))), with his
-targets, so that a perfect separation does not give infinite certainty. The cutoff is the score of the highest accuracy, or the
-promise that was asked for.
+Knows out-of-fold scores and labels. Does not know features or files. The probability is Platt's: 1 / (1 + exp(-(a s
++ b))), with his targets, so that a perfect separation does not give infinite certainty. The cutoff is the score of
+the highest accuracy, or the promise that was asked for.
 """
 
 from __future__ import annotations

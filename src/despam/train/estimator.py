@@ -1,7 +1,7 @@
 """scikit-learn's door: a classifier and a transformer that follow its conventions.
 
-Knows fit, predict and friends. The learning is `training.train`, the scoring `core.model`: a fitted classifier answers through the
-model file that `save` writes, so notebook and service agree.
+Knows fit, predict and friends. The learning is `training.train`, the scoring `core.model`: a fitted classifier
+answers through the model file that `save` writes, so notebook and service agree.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from despam.core import features
 from despam.core.model import Model
 from despam.errors import TrainingError
 from despam.train.recipe import SCALES, Settings
@@ -41,7 +40,8 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     `spam_label` names the class that is spam; by default `spam` or 1 is looked for among the labels.
 
         >>> from despam.train import SpamClassifier
-        >>> model = SpamClassifier().fit(["win money now"] * 10 + ["see you at lunch"] * 10, ["spam"] * 10 + ["ham"] * 10)
+        >>> texts, labels = ["win money now"] * 10 + ["see you at lunch"] * 10, ["spam"] * 10 + ["ham"] * 10
+        >>> model = SpamClassifier().fit(texts, labels)
         >>> model.predict(["win money"]).tolist()
         ['spam']
     """
@@ -194,7 +194,7 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit
 def take_texts(values: Any) -> list[str]:
     """Give a list of texts from a list, an array, a column of a data frame, or a table of one column."""
     if isinstance(values, str):
-        raise ValueError("X is one string; give a list of texts")  # noqa: TRY004  scikit-learn expects ValueError
+        raise ValueError("X is one string; give a list of texts")
     if hasattr(values, "to_numpy"):
         values = values.to_numpy()
     if isinstance(values, np.ndarray):
@@ -208,6 +208,3 @@ def take_texts(values: Any) -> list[str]:
         if not isinstance(text, str):
             raise ValueError(f"X[{at}] is of type {type(text).__name__}; every text must be a str")
     return texts
-
-
-GROUPS = features.GROUPS

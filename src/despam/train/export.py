@@ -1,7 +1,8 @@
 """Write a model file: the only place that does.
 
-Knows the names in docs/model-file.md and the safetensors package. The same tensors and metadata give the same bytes: keys are
-sorted, numbers are Python's shortest form. A file is written under a temporary name beside its place and renamed.
+Knows the names in docs/model-file.md and the safetensors package. The same tensors and metadata give the same
+bytes: keys are sorted, numbers are Python's shortest form. A file is written under a temporary name beside its
+place and renamed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def pack(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> by
         key: value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
         for key, value in metadata.items()
     }
-    # safetensors puts tensors in the order of type and name, but metadata as its hash map falls: put the header in order ourselves
+    # safetensors writes metadata in the order of its hash map, another one each time: put the header in order
     return sort_header(save(dict(tensors), metadata=entries))
 
 

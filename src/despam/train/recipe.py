@@ -1,9 +1,10 @@
 """The default recipe: what each bucket and each message weighs, and one fit.
 
-Knows the settings that won (docs/decisions/0005-recipe.md, ../accuracy.md has the figures). Does not know files or cutoffs.
+Knows the settings that won (docs/decisions/0005-recipe.md, ../accuracy.md has the figures). Does not know files or
+cutoffs.
 
-    prior of a bucket   (log(1/f) / log(10^4)) ^ 1.2, f the document frequency averaged over sources: rare features may weigh more
-    cost of a message   (size of its source)^-0.25, ham three times, over lambda: no source drowns the others
+    prior of a bucket   (log(1/f) / log(10^4)) ^ 1.2, f the document frequency averaged over sources
+    cost of a message   (size of its source)^-0.25, ham three times: no source drowns the others
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from despam.core import features
 from despam.train.solver import Problem, solve
 from despam.train.table import Table
 
@@ -122,6 +122,3 @@ def fit(table: Table, problem: Problem, rows: NDArray[np.int32]) -> Weights:
     """Learn from some rows."""
     values, bias = solve(table, problem, rows)
     return Weights(values, bias)
-
-
-GROUPS = features.GROUPS

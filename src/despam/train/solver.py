@@ -1,8 +1,8 @@
 """The optimiser: logistic loss, L2 with a prior scale a bucket, dual coordinate descent (Yu, Huang, Lin 2011).
 
-Knows arrays only. Minimises  sum_i cost_i log(1 + exp(-y_i s_i)) + sum_j w_j^2 / (2 prior_j),  s_i = bias + sum of values times
-weights. The kernel does the work where it is built; the loop below is the reference, gives the same numbers bit for bit (sums in
-the same order), and takes a hundred times as long.
+Knows arrays only. Minimises  sum_i cost_i log(1 + exp(-y_i s_i)) + sum_j w_j^2 / (2 prior_j),  s_i = bias + sum of
+values times weights. The kernel does the work where it is built; the loop below is the reference, gives the same
+numbers bit for bit (sums in the same order), and takes a hundred times as long.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def solve(table: Table, problem: Problem, rows: NDArray[np.int32]) -> tuple[Floa
     alpha = np.minimum(0.001 * problem.costs, 1e-3)
     if features.native is not None:
         bias = features.native.solve(
-            table.ids, table.ends, table.values, problem.labels, problem.costs, problem.prior, order, len(rows), weights,
-            alpha, problem.bias_prior, problem.tolerance,
+            table.ids, table.ends, table.values, problem.labels, problem.costs, problem.prior, order, len(rows),
+            weights, alpha, problem.bias_prior, problem.tolerance,
         )  # fmt: skip
         return weights, float(bias)
     return weights, solve_python(table, problem, order.reshape(problem.passes, len(rows)), weights, alpha)

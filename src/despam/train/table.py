@@ -1,7 +1,8 @@
 """Messages as arrays of feature ids: no Python object a feature.
 
-Knows `core.features` and numpy. Does not know labels' meaning for learning, solvers or files. A row has six groups of ids;
-the value of a feature is scale / sqrt(number of ids of its group in the row), so only ids, ends and six values a row are kept.
+Knows `core.features` and numpy. Does not know labels' meaning for learning, solvers or files. A row has six groups
+of ids; the value of a feature is scale / sqrt(number of ids of its group in the row), so only ids, ends and six
+values a row are kept.
 
     ids     uint32, all rows one after another, sorted inside each group, so that both engines give the same floats
     ends    int64 (rows, 6): where each group ends in ids; the first starts at 0

@@ -146,7 +146,7 @@ def pack_model(
     card: dict[str, Any],
     seen: tuple[int, list[int]],
 ) -> bytes:
-    """Round the weights and put the file together; the calibration goes into unit and bias, so that scores are log-odds."""
+    """Round the weights and put the file together; the calibration goes into unit and bias: scores are log-odds."""
     integers, unit = export.quantise(weights.values)
     return export.pack(
         {

@@ -1,0 +1,25 @@
+# What the C kernel offers; the reference for each is in features.py and train/solver.py.
+from typing import Any
+
+FEATURE_VERSION: int
+
+Measured = tuple[tuple[int, ...], tuple[int, ...], int, int]
+
+def scan(text: str, weights: memoryview, known: memoryview) -> Measured | None: ...
+def scan_ids(text: str, mask: int) -> tuple[bytes, ...] | None: ...
+def scan_line(line: bytes, written: bytes, shapes: bytes, weights: memoryview, known: memoryview) -> Measured: ...
+def scan_line_ids(line: bytes, written: bytes, shapes: bytes, mask: int) -> tuple[bytes, ...]: ...
+def solve(
+    ids: Any,
+    ends: Any,
+    values: Any,
+    labels: Any,
+    costs: Any,
+    prior: Any,
+    order: Any,
+    active: int,
+    weights: Any,
+    alpha: Any,
+    bias_prior: float,
+    tolerance: float,
+) -> float: ...
