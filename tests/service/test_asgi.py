@@ -96,6 +96,28 @@ def test_an_endless_body_is_refused_and_not_kept() -> None:
     assert (status, found["error"]) == (413, "The body is larger than 1 MiB (1,048,576 bytes); send less at a time.")
 
 
+def test_many_bodies_under_way_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a bound the next part of any of them is a 503, and what was held is given back, however each ended."""
+    app, _ = make()
+    app.body_seconds = 0.3
+    monkeypatch.setattr(asgi, "HELD_BYTES", 1_000_000)
+
+    async def many() -> list[list[Message]]:
+        slow: list[Message | float] = [part(b" " * 100_000)]
+        return await asyncio.gather(
+            *(feed(app, list(slow)) for _ in range(12)), feed(app, [*slow, part(GOOD, more=False)])
+        )
+
+    answers = [status_of(sent) for sent in asyncio.run(many())]
+    assert sorted(status for status, _ in answers) == [408] * 10 + [503] * 3
+    assert {found["error"] for status, found in answers if status == 503} == {asgi.TOO_MUCH}
+    assert app.held_bytes == 0
+    assert status_of(asyncio.run(feed(app, [part(b" " * 400_000), part(GOOD, more=False)])))[0] == 200
+    assert status_of(asyncio.run(feed(app, [part(b"a" * 400_000)] * 30)))[0] == 413
+    assert asyncio.run(feed(app, [part(b"{"), {"type": "http.disconnect"}])) == []
+    assert app.held_bytes == 0
+
+
 @pytest.mark.parametrize("parts", [[{"type": "http.disconnect"}], [part(b"{"), {"type": "http.disconnect"}]])
 def test_a_client_that_goes_away_gets_no_answer(parts: list[Message | float]) -> None:
     """One line in the log, nothing sent."""

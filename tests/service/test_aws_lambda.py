@@ -177,11 +177,10 @@ def test_a_stage_may_be_called_like_a_path(handler: Handler) -> None:
 
 
 def test_the_page_is_at_the_root_of_a_stage(handler: Handler) -> None:
-    """With and without the slash, and its files below."""
+    """And its files below; without the slash a browser is sent to where relative names lead to them."""
     event = recorded("http_v2")
     event["requestContext"]["http"]["method"] = "GET"
     for path, kind in {
-        "/prod": "text/html",
         "/prod/": "text/html",
         "/prod/main.js": "text/javascript",
         "/": "text/html",
@@ -190,6 +189,14 @@ def test_the_page_is_at_the_root_of_a_stage(handler: Handler) -> None:
         answer = handler(event)
         assert answer["statusCode"] == 200
         assert answer["headers"]["Content-Type"].startswith(kind)
+    event["rawPath"] = "/prod"
+    answer = handler(event)
+    assert (answer["statusCode"], answer["headers"]["Location"]) == (308, "prod/")
+    rest = recorded("rest_v1")
+    rest |= {"httpMethod": "GET", "path": "/"}
+    for path, status in {"/prod": 308, "/prod/": 200, None: 200}.items():
+        rest["requestContext"]["path"] = path
+        assert handler(rest)["statusCode"] == status
 
 
 @pytest.mark.parametrize(("route", "parameters", "raw"), [

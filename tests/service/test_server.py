@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,8 +162,6 @@ def quick() -> Iterator[HttpDoor]:
         "from despam.service import asgi, protocol; protocol.Protocol.head_seconds = 0.5; asgi.BODY_SECONDS = 0.5; "
         "from despam.cli.main import run; run(['serve', '--port', '0'])"
     )
-    import sys
-
     door = HttpDoor(Settings(), start=[sys.executable, "-c", code])
     yield door
     door.close()
@@ -182,6 +181,32 @@ def test_slow_clients_do_not_stop_others(http: HttpDoor) -> None:
         for sock in slow:
             sock.close()
     check_others(http)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs limits of open files, which Windows has not")
+def test_more_connections_than_there_are_places_do_not_stop_others() -> None:
+    """With places for 36: 150 silent clients push each other out, and who asks is answered."""
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)); "
+    start = [sys.executable, "-c", limited + "from despam.cli.main import run; run(['serve', '--port', '0'])"]
+    door = HttpDoor(Settings(), start=start)
+    silent = []
+    try:
+        for number in range(150):
+            silent.append(dial(door))
+            if number % 3:
+                silent[-1].sendall(b"POST /classify HTTP/1.1\r\nHo"[: number % 29])
+        with dial(door) as sock:
+            sock.sendall(post())
+            assert read_answer(sock)[0] == 200
+        for _ in range(40):
+            check_others(door)
+        status, headers, body = read_answer(silent[0])
+        assert (status, json.loads(body)["error"]) == (503, "Too many connections are open; try again in a moment.")
+        assert (headers["access-control-allow-origin"], headers["retry-after"]) == ("*", "1")
+    finally:
+        for sock in silent:
+            sock.close()
+        door.close()
 
 
 def test_chunks_without_an_end_are_413(http: HttpDoor) -> None:

@@ -244,6 +244,8 @@ class Api:
         head = self.head("json", request)
         if status == 401:
             head += (("WWW-Authenticate", 'ApiKey header="X-Api-Key"'),)
+        elif status == 503:
+            head += (("Retry-After", "1"),)
         return Response(status, head, encode(write_error(sentence)))
 
     def cached(self, request: Request, kind: str, tag: str, body: bytes, extra: Headers = ()) -> Response:
@@ -295,6 +297,10 @@ class Api:
         response.model = model.version
         response.batch = counts
         return response
+
+    def redirect(self, request: Request, location: str) -> Response:
+        """Send a browser elsewhere; only a door knows where it stands below a prefix."""
+        return self.finish(request, Response(308, (*self.head("json", request), ("Location", location))))
 
     def health(self, request: Request) -> Response:
         """GET /health: alive, and what decides."""

@@ -36,6 +36,9 @@ BODY_SECONDS = 10.0
 TOO_SLOW = "The body did not arrive within 10 seconds; send it again."
 DRAIN_BYTES = 8 * LIMIT_BYTES  # read on and throw away, so that a client that only writes sees why it was refused
 THREAD_BYTES = 16 * 1024  # a larger body is worth a millisecond or more: it must not hold up the others
+HELD_BYTES = 64 * LIMIT_BYTES  # of all bodies under way together: many slow clients must not fill the memory
+TOO_MUCH = "Too much is being sent at once; try again in a moment."
+HEADS = 200  # kinds of answers times origins are fewer; no client may make this grow
 BODILESS = frozenset(("GET", "HEAD", "OPTIONS"))
 WANTED_BYTES = {name.encode(): name for name in WANTED}
 
@@ -49,6 +52,7 @@ class App:
         self.metrics = Metrics()
         self.encoded: dict[Headers, list[tuple[bytes, bytes]]] = {}
         self.body_seconds = BODY_SECONDS
+        self.held_bytes = 0
         self.built: Api | None = None
 
     @property
@@ -95,7 +99,7 @@ class App:
         close = False
         try:
             if request.method not in BODILESS:
-                request.body = await self.read_body(scope, receive)
+                request.body = await self.read_body(receive)
             if len(request.body) > THREAD_BYTES:
                 response = await asyncio.get_running_loop().run_in_executor(None, api.handle, request)
             else:
@@ -107,6 +111,8 @@ class App:
         except ConnectionResetError:
             self.log(write_event("client went away"))
             return
+        finally:
+            self.held_bytes -= len(request.body)
         await self.send(response, close, send)
         self.record(request, response, start)
 
@@ -116,26 +122,47 @@ class App:
         self.metrics.count(request.method, response, elapsed_ms)
         self.log(write_line(request.method, response, elapsed_ms))
 
-    async def read_body(self, scope: Scope, receive: Receive) -> bytes:
-        """Read a body of at most the limit, in at most `body_seconds`."""
+    async def read_body(self, receive: Receive) -> bytes:
+        """Read a body within limits of size, time, and memory for all bodies under way; it counts until the answer."""
+        body = bytearray()
         try:
             async with asyncio.timeout(self.body_seconds):
-                message = await receive()
-                body: bytes = message.get("body", b"")
-                if message["type"] != "http.disconnect" and not message.get("more_body", False):
-                    return body
-                return await read_rest(message, body, receive)
-        except TimeoutError:
-            raise RequestRefused(408, TOO_SLOW) from None
+                await self.collect(body, receive)
+        except BaseException as error:
+            self.held_bytes -= len(body)
+            if isinstance(error, TimeoutError):
+                raise RequestRefused(408, TOO_SLOW) from None
+            raise
+        return bytes(body)
+
+    async def collect(self, body: bytearray, receive: Receive) -> None:
+        """Add the parts of a body as they come; of one that is too large nothing is kept."""
+        size_bytes = 0
+        more = True
+        while more and size_bytes <= DRAIN_BYTES:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ConnectionResetError
+            part: bytes = message.get("body", b"")
+            more = message.get("more_body", False)
+            size_bytes += len(part)
+            if size_bytes > LIMIT_BYTES:
+                self.held_bytes -= len(body)
+                body.clear()
+                continue
+            body += part
+            self.held_bytes += len(part)
+            if self.held_bytes > HELD_BYTES:
+                raise RequestRefused(503, TOO_MUCH)
+        if size_bytes > LIMIT_BYTES:
+            raise RequestRefused(413, TOO_LARGE)
 
     async def send(self, response: Response, close: bool, send: Send) -> None:
         """Send an answer."""
         encoded = self.encoded.get(response.headers)
         if encoded is None:
             encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.headers]
-            if (
-                len(self.encoded) < 200
-            ):  # kinds of answers times origins are few, but never trust a count you do not make
+            if len(self.encoded) < HEADS:
                 self.encoded[response.headers] = encoded
         headers = [*encoded, (b"x-request-id", response.request_id.encode())]
         if response.status not in (204, 304):
@@ -144,29 +171,6 @@ class App:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
-
-
-async def read_rest(message: dict[str, Any], body: bytes, receive: Receive) -> bytes:
-    """Read what comes after the first part of a body."""
-    parts = [body]
-    size_bytes = len(body)
-    while True:
-        if message["type"] == "http.disconnect":
-            raise ConnectionResetError
-        if not message.get("more_body", False):
-            break
-        message = await receive()
-        part: bytes = message.get("body", b"")
-        size_bytes += len(part)
-        if size_bytes > LIMIT_BYTES:
-            parts.clear()
-            if size_bytes > DRAIN_BYTES:
-                break
-        else:
-            parts.append(part)
-    if size_bytes > LIMIT_BYTES:
-        raise RequestRefused(413, TOO_LARGE)
-    return b"".join(parts)
 
 
 def read_request(scope: Scope) -> Request:

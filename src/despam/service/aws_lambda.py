@@ -16,7 +16,7 @@ import os
 import time
 
 from despam.errors import DespamError, RequestRefused
-from despam.service.api import Api, Request, Response, not_set_up
+from despam.service.api import ID_CHARACTERS, Api, Request, Response, not_set_up
 from despam.service.log import to_stdout, write_emf_line, write_event
 from despam.service.settings import build, from_environ
 
@@ -55,7 +55,8 @@ class Door:
         else:
             if "x-request-id" not in request.headers and (given := getattr(context, "aws_request_id", None)):
                 request.headers["x-request-id"] = given
-            response = api.handle(request)
+            slash = find_missing_slash(event, request)
+            response = api.redirect(request, slash) if slash else api.handle(request)
         if len(response.body) > LIMIT_ANSWER_BYTES // 2 and is_too_long(response.body):
             response = api.refuse(request, RequestRefused(413, TOO_LONG))
         to_stdout(write_emf_line(request.method, response, (time.perf_counter() - start) * 1000))
@@ -178,6 +179,18 @@ def find_path(raw: str, event: dict[str, Any], context: dict[str, Any], api: Api
         if raw.endswith(candidate) and (candidate in api.routes or api.has_page(candidate)):
             return candidate
     return path or "/"
+
+
+def find_missing_slash(event: dict[str, Any], request: Request) -> str:
+    """Find where to send a browser that asks for the page at `/prod`: its files are named relative to `/prod/`."""
+    if request.path != "/" or request.method not in ("GET", "HEAD"):
+        return ""
+    context = event.get("requestContext") or {}
+    stage = context.get("stage")
+    raw = event.get("rawPath") or context.get("path")
+    if type(stage) is str and ID_CHARACTERS.issuperset(stage) and raw == f"/{stage}":
+        return f"{stage}/"
+    return ""
 
 
 def name_paths(event: dict[str, Any]) -> list[str]:

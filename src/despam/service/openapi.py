@@ -138,6 +138,7 @@ REFUSED = {
     408: "The body did not arrive in time.",
     413: "The body is larger than 1 MiB.",
     415: "The body is sent as something other than JSON in UTF-8, or compressed.",
+    503: "Too much is being sent at once; Retry-After says when to try again.",
     500: "Something went wrong here; never shows internals.",
 }
 
@@ -160,7 +161,7 @@ def refusals(*statuses: int) -> Schema:
 
 def judge(operation: str, summary: str, ask: Schema, examples: Schema, answers: str, keyed: bool) -> Schema:
     """Describe a POST operation."""
-    statuses = (400, 401, 408, 413, 415, 500) if keyed else (400, 408, 413, 415, 500)
+    statuses = (400, 401, 408, 413, 415, 500, 503) if keyed else (400, 408, 413, 415, 500, 503)
     return {
         "post": {
             "operationId": operation,

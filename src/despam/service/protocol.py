@@ -32,20 +32,24 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
+CONNECTIONS = 8192  # of one process; lowered to what the system gives
 TURN = 8  # answers on the spot for one read from a connection; more wait their turn behind other clients
 MALFORMED = (400, "The request is no valid HTTP.")
 HEAD_TOO_LONG = (431, "The headers of the request are longer than 64 KiB.")
 HEAD_TOO_SLOW = (408, "The headers of the request did not arrive within 10 seconds.")
+FULL = (503, "Too many connections are open; try again in a moment.")
 
 
 class Protocol(HttpToolsProtocol):
     """One connection."""
 
     head_seconds = HEAD_SECONDS
+    limit = CONNECTIONS
     heads: dict[tuple[int, Headers], bytes] = {}  # status line and headers of the answers, made once each
+    silent: dict[Protocol, None] = {}  # connections without a request under way, the longest silent first
 
     def connection_made(self, transport: Any) -> None:
-        """Start the clock for the first head."""
+        """Start the clock for the first head; when all places are taken, make room."""
         super().connection_made(transport)
         app = self.config.loaded_app
         self.despam = app if isinstance(app, App) and not self.root_path else None
@@ -55,10 +59,22 @@ class Protocol(HttpToolsProtocol):
         self.head_clock: asyncio.TimerHandle | None = self.loop.call_later(self.head_seconds, self.head_late)
         self.turn = 0
         self.parts: list[bytes] | None = None  # the body of a request that may be answered on the spot
+        self.silent[self] = None
+        if len(self.connections) > self.limit:
+            next(iter(self.silent)).give_way()
+
+    def give_way(self) -> None:
+        """Make room for another: who says nothing, or has nothing more to say, loses its place."""
+        self.silent.pop(self, None)
+        if self.head_open:
+            self.refuse(FULL)
+        else:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self.stop_clock()
+        self.silent.pop(self, None)
         super().connection_lost(exc)
 
     # --- limits of the head
@@ -119,13 +135,15 @@ class Protocol(HttpToolsProtocol):
         head = (
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
             f"cache-control: no-store\r\naccess-control-allow-origin: {origin}\r\n"
-            "x-content-type-options: nosniff\r\n\r\n"
+            "x-content-type-options: nosniff\r\n"
         )
+        end = "retry-after: 1\r\n\r\n" if status == 503 else "\r\n"
         cycle = self.cycle
         if cycle is None or cycle.response_complete or not cycle.response_started:
-            self.transport.write(STATUS_LINE[status] + head.encode() + body)
+            self.transport.write(STATUS_LINE[status] + (head + end).encode() + body)
         if cycle is not None:
             cycle.disconnected = True  # whoever still works on an answer need not send it
+        self.silent.pop(self, None)
         self.transport.close()
         to_stderr(write_event("refused below the brain", status=status))
 
@@ -135,6 +153,7 @@ class Protocol(HttpToolsProtocol):
         """Close the head, and choose the way."""
         self.head_open = False
         self.stop_clock()
+        self.silent.pop(self, None)
         url = self.url
         if (
             self.despam is None
@@ -187,6 +206,12 @@ class Protocol(HttpToolsProtocol):
         self.write(response)
         app.record(request, response, start)
 
+    def on_response_complete(self) -> None:
+        """Take note that the connection is silent again."""
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self.silent[self] = None
+
     def write(self, response: Response) -> None:
         """Write an answer in one piece, and wait for the next request or close."""
         keep = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
@@ -212,5 +237,6 @@ class Protocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+            self.silent[self] = None
         else:
             self.transport.close()

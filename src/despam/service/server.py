@@ -16,7 +16,7 @@ import uvicorn
 
 from despam.errors import ServeError
 from despam.service.log import to_stderr, write_event
-from despam.service.protocol import Protocol
+from despam.service.protocol import CONNECTIONS, Protocol
 from despam.service.settings import from_environ
 
 TYPE_CHECKING = False
@@ -75,13 +75,22 @@ def name_address(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def configure(app: Any, workers: int = 1) -> uvicorn.Config:
+class Config(uvicorn.Config):
+    """uvicorn's configuration; what has to be set in each process is set where uvicorn loads it, workers included."""
+
+    def load(self) -> None:
+        """Load the app, with our log and as many connections as the system gives."""
+        logger = logging.getLogger("uvicorn")
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False
+        logger.handlers[:] = [LogHandler()]
+        raise_limits()
+        super().load()
+
+
+def configure(app: Any, workers: int = 1) -> Config:
     """Configure uvicorn: our protocol, no banner, no log of its own."""
-    logger = logging.getLogger("uvicorn")
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
-    logger.handlers[:] = [LogHandler()]
-    return uvicorn.Config(
+    return Config(
         app,
         http=Protocol,
         ws="none",
@@ -94,6 +103,19 @@ def configure(app: Any, workers: int = 1) -> uvicorn.Config:
         timeout_keep_alive=60,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+
+
+def raise_limits() -> None:
+    """Take as many open files as the system gives, and keep some for ourselves: each connection is one."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * CONNECTIONS)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    Protocol.limit = max(8, min(CONNECTIONS, max(soft, wanted) - 64))
 
 
 def run(app: App, sock: socket.socket, workers: int = 1) -> None:
