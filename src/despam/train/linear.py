@@ -33,8 +33,9 @@ NO_PROBABILITY = (
 class Calibration:
     """The one fold of a CalibratedClassifierCV."""
 
-    def __init__(self, fold: Any) -> None:
+    def __init__(self, fold: Any, classes: list[str]) -> None:
         """Read what turns the score into a probability."""
+        self.classes = classes
         calibrators = get(fold, "calibrators")
         calibrators = get(fold, "calibrators_") if calibrators is None else calibrators
         if not isinstance(calibrators, list) or len(calibrators) != 1:

@@ -73,7 +73,8 @@ def translate(things: list[Any], spam_label: str | None = None) -> Carried:
         add_limit(parts, get(classifier, "binarize"))
     for calibration in calibrations:
         weights, bias = calibration.apply(weights, bias, kind_of(classifier))
-    classes = class_names(classifier)
+    # a calibrated classifier may have been given other names for the classes, in the same order
+    classes = calibrations[0].classes if calibrations else class_names(classifier)
     spam = choose_spam(classes, spam_label)
     if spam == 0:
         weights, bias = -weights, -bias
@@ -158,7 +159,7 @@ def flatten(thing: Any, depth: int = 0) -> list[Any]:
             )
         inner = get(folds[0], "estimator")
         inner = get(folds[0], "base_estimator") if inner is None else inner
-        return [Calibration(folds[0]), *flatten(inner, depth + 1)]
+        return [Calibration(folds[0], class_names(thing)), *flatten(inner, depth + 1)]
     return [thing]
 
 
