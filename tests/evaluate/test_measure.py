@@ -116,4 +116,4 @@ def test_groups_cover_every_message(word_model: Any, rows: Any) -> None:
         parts = figures.grouped(data, by)
         assert sum(part["messages"] for part in parts.values()) == 4
     assert set(figures.grouped(data, "video")) == {"Psy", "not told"}
-    assert grouping("length")(data[0]) == "up to 1,000 characters"
+    assert grouping("length")(data[0]) == "up to 1,000"

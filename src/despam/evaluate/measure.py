@@ -155,12 +155,12 @@ def language(row: Measured | RowLike) -> str:
 
 
 def length(row: Measured | RowLike) -> str:
-    """Say how long a message is, in steps."""
+    """Say how long a message is, in steps of characters."""
     size = len(row.text)
     for limit in (40, 100, 200, 1_000, 3_000):
         if size <= limit:
-            return f"up to {limit:,} characters"
-    return "over 3,000 characters"
+            return f"up to {limit:,}"
+    return "over 3,000"
 
 
 def grouping(by: str) -> Callable[[Measured], str]:

@@ -142,7 +142,7 @@ def groups(result: dict[str, Any]) -> str:
                 percent(lost, 2), _number(part["auc"]), percent(part["recall_at_fpr"]["0.01"]), percent(part["ece"]),
             ])  # fmt: skip
         heads = ["", "spam", "ham", "recall", "ham lost", "AUC", "recall at 1 %", "ECE"]
-        out.append(table(f"By {field}", heads, rows))
+        out.append(table(f"By {field}" + (" in characters" if field == "length" else ""), heads, rows))
     return "".join(out)
 
 
