@@ -1,8 +1,8 @@
 """A real Chromium in front of a real `despam serve`, and what the page did while a test looked.
 
-Each server is a process on a port of its own, stopped at the end. `visit` opens the page in a fresh context (no cookies,
-no cache) and fails the test afterwards if the page logged an error, threw, asked another host, or kept something in
-the browser: those hold in every state, so every test checks them.
+Each server is a process on a port of its own, stopped at the end. `visit` opens the page in a fresh context (no
+cookies, no cache) and fails the test afterwards if the page logged an error, threw, asked another host, or kept something
+in the browser: those hold in every state, so every test checks them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
-FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+]  # fmt: skip
 # a status that a test asks for is logged by the browser as an error; that is not the page's doing
 EXPECTED = "Failed to load resource"
 
@@ -159,7 +159,7 @@ def answer_with(
 def verdict(text: str, classification: str = "SPAM", probability: float = 0.9, **fields: Any) -> dict[str, Any]:
     """Write an answer of the contract, for states that a model cannot be asked for."""
     answer = {
-        "status": "success", "classification": classification, "input_text": text, "spam_probability": probability, "score": 1.0,
-        "cutoff": 0.5, "unsure": False, "model": "0123456789ab", "repaired": [], "clues": [], "bias": 0.0,
+        "status": "success", "classification": classification, "input_text": text, "spam_probability": probability,
+        "score": 1.0, "cutoff": 0.5, "unsure": False, "model": "0123456789ab", "repaired": [], "clues": [], "bias": 0.0,
     }  # fmt: skip
     return answer | fields

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from .conftest import HAM, answer_with, hosting, opening, serving, verdict
 
@@ -102,7 +102,8 @@ def test_being_offline(visit: Visit) -> None:
 def test_a_server_that_hangs_is_given_up(visit: Visit) -> None:
     page = visit()
     page.evaluate(
-        "() => { AbortSignal.timeout = () => { const late = new AbortController(); setTimeout(() => late.abort(), 100); return late.signal; }; }"
+        "() => { AbortSignal.timeout = () => {"
+        " const late = new AbortController(); setTimeout(() => late.abort(), 100); return late.signal; }; }"
     )
     page.route("**/classify**", lambda route: None)
     ask(page)
@@ -168,16 +169,8 @@ def test_the_model_card_says_its_errors_in_its_own_place(visit: Visit) -> None:
 def test_a_failed_second_question_leaves_the_verdict_alone(visit: Visit) -> None:
     page = visit()
     clue = {"text": "prize", "start": 2, "end": 7, "contribution": 2.0}
-    answers = iter([verdict("a prize here", clues=[clue])])
-
-    def fulfil(route: Route) -> None:
-        answer = next(answers, None)
-        if answer is None:
-            route.fulfill(status=429, json={"error": "slow down"})
-        else:
-            route.fulfill(json=answer)
-
-    page.route("**/classify**", fulfil)
+    page.route("**/classify?**", lambda route: route.fulfill(json=verdict("a prize here", clues=[clue])))
+    answer_with(page, 429, path="**/classify/batch")
     with page.expect_response(lambda response: response.status == 429):
         ask(page, "a prize here")
     expect(page.locator("#result")).to_have_text("Prediction: SPAM")

@@ -105,7 +105,7 @@ def test_json_lines_become_a_table(visit: Visit, packed: bool) -> None:
     content = json_lines(rows_of(30)).encode()
     choose(page, "many.jsonl.gz" if packed else "many.jsonl", gzip.compress(content) if packed else content)
     expect(page.locator("#batchStatus")).to_have_text(
-        "30 messages: 10 spam, 20 ham, 0 of them unsure. The file’s own labels agree on 30 of 30 (100.0 %)."
+        "30 messages: 10 spam, 20 ham, 0 of them unsure. The file’s own labels agree on 30 of 30 (100 %)."
     )
     assert cells(page, 2)[:4] == ["spam", "ham", "ham", "spam"]
 

@@ -1,4 +1,4 @@
-"""What the page must never do, and how much it may weigh: hostile text, the policy, bytes over the wire, time to a verdict."""
+"""What the page must never do, and what it may cost: hostile text, the policy, bytes over the wire, time to a verdict."""
 
 from __future__ import annotations
 
@@ -108,13 +108,21 @@ def test_the_policy_is_strict_and_holds(browser: Browser, server: str) -> None:
     page.close()
 
 
+FORBIDDEN = (
+    r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function",
+    r"Storage\b|indexedDB|cookie",
+    r"https?://",
+    r"\son[a-z]+=\"",
+    r"style=\"",
+)
+
+
 def test_no_file_makes_html_of_a_string_keeps_anything_or_names_a_host() -> None:
     found = []
     for path, (content, _, _) in pages.FILES.items():
         text = re.sub(r'xmlns="http://www\.w3\.org/2000/svg"|"http://www\.w3\.org/2000/svg"', "", content.decode())
-        text = re.sub(r"http://prize-claim\.example/win", "", text)  # inside an example message
-        for pattern in (r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function", r"Storage\b|indexedDB|cookie",
-                        r"https?://", r"\son[a-z]+=\"", r"style=\""):  # fmt: skip
+        text = re.sub(r"https?://[\w.-]+\.example/", "", text)  # inside example messages
+        for pattern in FORBIDDEN:
             found += [(path, match) for match in re.findall(pattern, text)]
     assert not found
 
@@ -169,12 +177,14 @@ def test_the_first_verdict_comes_soon_after_the_click(
 
 
 def test_a_hundred_thousand_characters_stay_smooth(visit: Visit) -> None:
-    page = visit()
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
     # in lines, as mail is: one paragraph of this length with emoji is slow in a bare textarea already
     text = f"{SPAM}\n" + ("lorem ipsum 😀 dolor sit amet, consectetur adipiscing elit\n" * 1700) + HAM
     assert len(text) > 95_000
+    page.evaluate("text => navigator.clipboard.writeText(text)", text)
     page.locator("#userInput").focus()
-    page.keyboard.insert_text(text)
+    page.keyboard.press("Control+V")
+    expect(page.locator("#userInput")).to_have_value(text)
     elapsed_ms = page.evaluate(MEASURE)
     print(f"verdict on {len(text):,} characters {elapsed_ms:.0f} ms after the click")
     assert elapsed_ms < 2000
@@ -188,7 +198,8 @@ def test_a_hundred_thousand_characters_stay_smooth(visit: Visit) -> None:
     assert nodes < 2500
     page.locator("#userInput").press("End")
     page.evaluate(
-        "() => { window.longest = 0; new PerformanceObserver(list => { for (const e of list.getEntries()) longest = Math.max(longest, e.duration); }).observe({ type: 'longtask' }); }"
+        "() => { window.longest = 0; const see = list => { for (const e of list.getEntries())"
+        " longest = Math.max(longest, e.duration); }; new PerformanceObserver(see).observe({ type: 'longtask' }); }"
     )
     page.keyboard.type("more words")
     assert page.evaluate("() => longest") < 500

@@ -3,13 +3,16 @@
    Takes what GET /model says; any part of the card may be missing and is then left out, never guessed. */
 
 import { describeModel, Problem } from "./api.js";
-import { byId, count, el, percent } from "./dom.js";
+import { byId, capital, count, el, percent } from "./dom.js";
 
 const FIGURES = [
   ["accuracy", "Accuracy"], ["precision", "Precision"], ["recall", "Recall"], ["f1", "F1"],
   ["false_positive_rate", "Ham taken for spam"], ["auc", "AUC"], ["ece", "Calibration error"],
 ];
 const PROTOCOLS = { out_of_fold: "Measured on messages held out while it learnt" };
+
+const named = (protocol) => PROTOCOLS[protocol] ?? capital(protocol.replaceAll("_", " "));
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 /** Open the dialog and fill it. */
 export async function openCard() {
@@ -30,8 +33,7 @@ function draw(model) {
   return [
     facts(model, card),
     ...figures(card.figures ?? {}),
-    ...sources(card.sources ?? []),
-    ...list("Languages it was measured on", (card.languages ?? []).map(String)),
+    ...sources(card),
     ...list("Limits", card.limits ?? []),
     ...list("Meant for", [card.intended_use ?? []].flat()),
     ...list("Not meant for", [card.unsuitable_use ?? []].flat()),
@@ -46,38 +48,63 @@ function facts(model, card) {
     ["Recipe", model.recipe],
     ["Size", model.size_bytes && `${count(Math.round(model.size_bytes / 1024))} KB`],
     ["Learnt from", card.messages && `${count(card.messages)} messages, ${count(card.spam)} of them spam`],
+    ["Languages", languages(card.languages ?? []).join(", ")],
     ["Cutoff", percent(model.cutoff)],
     ["Unsure", model.unsure_high > model.unsure_low && `from ${percent(model.unsure_low)} to ${percent(model.unsure_high)}`],
   ].filter(([, value]) => value);
   return el("dl", { class: "facts" }, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
 
-const rate = (value) => (typeof value === "number" ? `${(value * 100).toFixed(2)} %` : "");
+const rate = (value) => (typeof value === "number" ? `${(value * 100).toFixed(2)}\u00a0%` : "");
+const heading = (words) => el("th", { scope: "col" }, words);
+const row = (name, ...values) => el("tr", {}, el("th", { scope: "row" }, name), ...values.map((value) => el("td", { class: "number" }, value)));
 
+/** Measured figures, protocol by protocol; one that holds several (a language each, say) becomes one table. */
 function figures(protocols) {
-  return Object.entries(protocols).flatMap(([protocol, measured]) => {
-    if (!measured || typeof measured !== "object") return [];
-    const rows = FIGURES.filter(([name]) => typeof measured[name] === "number").map(([name, words]) => [words, rate(measured[name])]);
-    for (const [at, recall] of Object.entries(measured.recall_at_fpr ?? {})) {
-      if (typeof recall === "number") rows.push([`Spam caught when ${Number((at * 100).toFixed(2))} % of ham is lost`, rate(recall)]);
-    }
-    if (!rows.length) return [];
-    return [el("h3", {}, PROTOCOLS[protocol] ?? protocol.replaceAll("_", " ")), el("table", { class: "figures" },
-      el("caption", { class: "sr" }, protocol.replaceAll("_", " ")),
-      el("tbody", {}, ...rows.map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value)))))];
+  return Object.entries(protocols).filter(([, measured]) => isObject(measured)).flatMap(([protocol, measured]) => {
+    const rows = metrics(measured);
+    const parts = Object.entries(measured).filter(([name, part]) => name !== "recall_at_fpr" && isObject(part) && metrics(part).length);
+    return [
+      ...(rows.length ? [el("h3", {}, named(protocol)), el("table", { class: "figures" },
+        el("caption", { class: "sr" }, named(protocol)), el("tbody", {}, ...rows.map(([name, value]) => row(name, value))))] : []),
+      ...(parts.length ? [el("h3", {}, named(protocol)), partsTable(named(protocol), parts)] : []),
+    ];
   });
 }
 
-function sources(all) {
-  if (!all.length) return [];
-  const heading = (words) => el("th", { scope: "col" }, words);
-  return [el("h3", {}, "Sources"), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of sources" },
-    el("table", {}, el("thead", {}, el("tr", {}, ...["Name", "Messages", "Spam", "Licence"].map(heading))),
-      el("tbody", {}, ...all.map((source) => el("tr", {}, el("th", { scope: "row" }, source.name ?? ""),
-        el("td", { class: "number" }, count(source.messages ?? 0)), el("td", { class: "number" }, count(source.spam ?? 0)),
-        el("td", {}, source.licence ?? ""))))))];
+function metrics(measured) {
+  const rows = FIGURES.filter(([name]) => typeof measured[name] === "number").map(([name, words]) => [words, rate(measured[name])]);
+  for (const [at, recall] of Object.entries(measured.recall_at_fpr ?? {})) {
+    if (typeof recall === "number") rows.push([`Spam caught when ${Number((at * 100).toFixed(2))}\u00a0% of ham is lost`, rate(recall)]);
+  }
+  return rows;
+}
+
+function partsTable(name, parts) {
+  const columns = FIGURES.filter(([key]) => parts.some(([, part]) => typeof part[key] === "number"));
+  return wide(name, [heading(""), ...columns.map(([, words]) => heading(words))],
+    parts.map(([part, measured]) => row(part, ...columns.map(([key]) => rate(measured[key])))));
+}
+
+/** A table that scrolls sideways by itself, by keyboard too. */
+function wide(name, head, rows) {
+  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${name}` },
+    el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)));
+}
+
+function sources(card) {
+  if (!card.sources?.length) return [];
+  const licences = new Map((card.data ?? []).map((file) => [file.name, file.licence]));
+  const rows = card.sources.map((source) => row(source.name ?? "", count(source.messages ?? 0), count(source.spam ?? 0),
+    source.licence ?? licences.get(source.name) ?? ""));
+  return [el("h3", {}, "What it learnt from"), wide("sources", ["Source", "Messages", "Spam", "Licence"].map(heading), rows)];
+}
+
+function languages(codes) {
+  const names = new Intl.DisplayNames(["en"], { type: "language" });
+  return codes.map((code) => (/^[a-z]{2,3}$/.test(code) ? names.of(code) : String(code)));
 }
 
 function list(title, entries) {
-  return entries.length ? [el("h3", {}, title), el("ul", {}, ...entries.map((entry) => el("li", {}, entry)))] : [];
+  return entries.length ? [el("h3", {}, title), el("ul", {}, ...entries.map((entry) => el("li", {}, String(entry))))] : [];
 }

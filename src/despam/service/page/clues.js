@@ -106,7 +106,8 @@ export function cluesList(clues) {
   const heaviest = merged.length ? Math.abs(merged[0].contribution) : 1;
   return el("div", { class: "sides" },
     side("Toward spam", "toSpam", merged.filter((clue) => clue.contribution > 0), heaviest),
-    side("Toward ham", "toHam", merged.filter((clue) => clue.contribution < 0), heaviest));
+    side("Toward ham", "toHam", merged.filter((clue) => clue.contribution < 0), heaviest),
+    merged.some((clue) => clue.whole) && el("p", { class: "quiet across", "aria-hidden": "true" }, el("i", {}, "In italics"), ": about the whole message."));
 }
 
 function side(title, name, clues, heaviest) {
@@ -128,7 +129,7 @@ function side(title, name, clues, heaviest) {
 function item(clue, heaviest) {
   const name = el("bdi", { class: clue.whole ? "whole" : "quoted" }, shorten(clue.text, 60));
   const times = clue.times > 1 && el("span", { class: "quiet" }, ` ×${clue.times}`);
-  const where = clue.whole && el("span", { class: "quiet" }, " (whole message)");
+  const where = clue.whole && el("span", { class: "sr" }, " (whole message)");
   const row = el("li", {}, el("span", { class: "clueName" }, name, times, where), el("b", {}, signed(clue.contribution)));
   row.style.setProperty("--share", `${(Math.abs(clue.contribution) / heaviest) * 100}%`);
   return row;

@@ -37,12 +37,12 @@ export function icon(name) {
   return svg;
 }
 
-/** Say a probability: 97 %, and never 0 % or 100 %, which no model knows. */
+/** Say a share: 97 %, and 0 % or 100 % only for none and all. */
 export function percent(share) {
   const value = share * 100;
   if (value > 0 && value < 0.1) return "under 0.1\u00a0%";
   if (value < 100 && value > 99.9) return "over 99.9\u00a0%";
-  return `${value < 1 || value > 99 ? value.toFixed(1) : value.toFixed(0)}\u00a0%`;
+  return `${(value > 0 && value < 1) || (value > 99 && value < 100) ? value.toFixed(1) : value.toFixed(0)}\u00a0%`;
 }
 
 /** Say a contribution with its sign, a true minus included. */

@@ -4,7 +4,7 @@
    under way at a time and the latest wins. Invariant: whatever fails, the visitor's text stays where it is, and what
    stands as the verdict belongs to the text last asked about. */
 
-import { classify, describeModel, Problem, useKey } from "./api.js";
+import { classify, classifyMany, describeModel, Problem, useKey } from "./api.js";
 import { runBatch } from "./batch.js";
 import { openCard } from "./card.js";
 import { hideTip } from "./clues.js";
@@ -12,9 +12,11 @@ import { byId, el, icon } from "./dom.js";
 import { FileProblem, readFile } from "./files.js";
 import { hideBatch, showBatch } from "./table.js";
 import { without } from "./text.js";
-import { hideVerdict, showVerdict, showWhatIf, showZone, strongestClue } from "./verdict.js";
+import { hideVerdict, showVerdict, showWhatIf, showZone, strongestClues } from "./verdict.js";
 import { EXAMPLES } from "./words.js";
 
+const CLUES_OUT = 5; // how many of the strongest clues to take out, one after the other
+const LONG = 30000; // a longer text travels once more, not five times
 const input = byId("userInput");
 const button = byId("analyze");
 let underWay = new AbortController();
@@ -60,13 +62,15 @@ async function analyze() {
   }
 }
 
-/** Ask what the verdict would be without its strongest clue; the page does without an answer. */
+/** Ask once what the verdict would be without its strongest clues; the page does without an answer. */
 async function askWhatIf(answer, text, signal) {
-  const clue = strongestClue(answer);
-  const rest = clue && without(text, clue.spans);
-  if (!rest?.trim()) return;
+  const clues = strongestClues(answer).slice(0, text.length > LONG ? 1 : CLUES_OUT);
+  const texts = clues.map((_, index) => without(text, clues.slice(0, index + 1).flatMap((clue) => clue.spans)));
+  const left = texts.filter((rest) => rest.trim());
+  if (!left.length) return;
   try {
-    showWhatIf(answer, clue, await classify(rest, signal));
+    const others = await classifyMany(left, signal);
+    if (others.every((other) => other.classification)) showWhatIf(answer, clues, others);
   } catch (error) {
     if (!(error instanceof Problem) && !signal.aborted) throw error;
   }

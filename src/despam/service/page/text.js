@@ -55,12 +55,13 @@ function weigh(clues, length) {
 /** How strongly to mark a weight, 0 (not at all) to 4, measured against the heaviest of this message. */
 export function strength(weight, heaviest) {
   const share = Math.abs(weight) / Math.max(heaviest, 0.4);
-  return share < 0.08 ? 0 : Math.min(4, 1 + Math.floor(share * 4));
+  return [0.12, 0.3, 0.55, 0.8].filter((step) => share >= step).length;
 }
 
-/** Take every span of a clue out of the text, for the question what it decided. */
+/** Take spans out of the text, for the question what they decided. */
 export function without(text, spans) {
-  const apart = spans.filter(([start], index) => index === 0 || start >= spans[index - 1][1]);
+  const inOrder = [...spans].sort((a, b) => a[0] - b[0]);
+  const apart = inOrder.filter(([start], index) => index === 0 || start >= inOrder[index - 1][1]);
   const units = unitOffsets(text, apart.flat());
   let rest = "";
   let from = 0;

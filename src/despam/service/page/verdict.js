@@ -6,7 +6,7 @@
 import { byId, capital, el, icon, many, percent, shorten, signed } from "./dom.js";
 import { cluesList, markedText } from "./clues.js";
 import { merge } from "./text.js";
-import { repairInWords } from "./words.js";
+import { reasonInWords, repairInWords } from "./words.js";
 
 /** Show the answer on a text. */
 export function showVerdict(answer, text) {
@@ -36,7 +36,7 @@ export function hideVerdict() {
 function summary(answer) {
   const sure = `${capital(percent(answer.spam_probability))} likely to be spam.`;
   if (!answer.unsure) return [sure];
-  return [el("strong", { class: "badge" }, "unsure"), ` ${sure} ${sentence(answer.unsure_reason || "a person should have a look")}`];
+  return [el("strong", { class: "badge" }, "unsure"), ` ${sure} ${sentence(reasonInWords(answer.unsure_reason))}`];
 }
 
 const sentence = (words) => capital(words).replace(/\.?$/, ".");
@@ -92,19 +92,25 @@ function exactSum(answer, clues) {
   return `${many(clues.length, "clue")} ${signed(sum)}, starting point ${signed(bias)}: score ${signed(answer.score)}.`;
 }
 
-/** Find the clue that speaks most for the verdict, if it is a part of the text: all its places together. */
-export function strongestClue(answer) {
+/** Find the clues that speak most for the verdict and are parts of the text, heaviest first. */
+export function strongestClues(answer) {
   const side = answer.classification === "SPAM" ? 1 : -1;
-  return merge(answer.clues ?? []).find((clue) => !clue.whole && clue.contribution * side > 0 && clue.text.trim());
+  return merge(answer.clues ?? []).filter((clue) => !clue.whole && clue.contribution * side > 0 && clue.text.trim());
 }
 
-/** Say what the verdict would be without the strongest clue. */
-export function showWhatIf(answer, clue, other) {
-  const quoted = el("bdi", {}, `“${shorten(clue.text, 40)}”`);
-  const now = `(${percent(other.spam_probability)})`;
+/** Say what the verdict would be without the strongest clues: `others[i]` is the answer without the first i + 1. */
+export function showWhatIf(answer, clues, others) {
   const spam = answer.classification === "SPAM";
-  const same = other.classification === answer.classification;
-  byId("whatIf")?.replaceChildren(...same
-    ? ["Even without its strongest clue, ", quoted, `, it would ${spam ? "be spam" : "pass"} ${now}.`]
-    : ["Without ", quoted, ` it would have ${spam ? "passed" : "been taken for spam"} ${now}.`]);
+  const turned = others.findIndex((other) => other.classification && other.classification !== answer.classification);
+  const last = turned < 0 ? others.length - 1 : turned;
+  const now = `(${percent(others[last].spam_probability)})`;
+  const named = quoted(clues.slice(0, last + 1));
+  byId("whatIf")?.replaceChildren(...turned >= 0
+    ? ["Without ", ...named, ` it would have ${spam ? "passed" : "been taken for spam"} ${now}.`]
+    : [`Even without its ${last ? `${last + 1} strongest clues` : "strongest clue"}, `, ...named, `, it would ${spam ? "be spam" : "pass"} ${now}.`]);
+}
+
+function quoted(clues) {
+  return clues.flatMap((clue, index) => [
+    index === 0 ? "" : index === clues.length - 1 ? " and " : ", ", el("bdi", {}, `“${shorten(clue.text, 30)}”`)]);
 }
