@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +16,8 @@ import pytest
 from despam.errors import ModelError
 from despam.service import asgi
 from despam.service.settings import Settings
+
+from .conftest import wait_for
 
 SPAM = "WIN a free iPhone now"
 GOOD = json.dumps({"text": SPAM}).encode()
@@ -232,6 +237,32 @@ def test_a_root_path_is_taken_off_where_the_server_leaves_it_on(root: str, path:
     """Servers differ."""
     app, _ = make()
     assert status_of(asyncio.run(feed(app, [part(GOOD, more=False)], root_path=root, path=path)))[0] == 200
+
+
+@pytest.mark.parametrize("parser", ["h11", "httptools"])
+def test_any_asgi_server_can_run_the_app(free_port: int, parser: str) -> None:
+    """Plain uvicorn, with either parser and without our protocol: the same answers, the same refusals."""
+    command = [sys.executable, "-m", "uvicorn", "despam.service.asgi:app", "--port", str(free_port), "--http", parser]
+    process = subprocess.Popen([*command, "--log-level", "warning"], stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{free_port}"
+    try:
+        with httpx.Client(base_url=url, transport=httpx.HTTPTransport(retries=8)) as client:
+            wait_for(lambda: listens(free_port))
+            assert client.post("/classify", json={"text": SPAM}).json()["classification"] == "SPAM"
+            assert client.head("/").headers["content-type"] == "text/html; charset=utf-8"
+            assert client.post("/classify", content=b"[" * 50_000).json() == {"error": "The body is nested too deeply."}
+            large = client.post("/classify", content=iter([b"a" * 65536] * 30))
+            assert (large.status_code, large.headers["access-control-allow-origin"]) == (413, "*")
+            assert client.get("/health").json()["status"] == "ok"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def listens(port: int) -> bool:
+    """Say whether somebody listens on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_large_body_is_judged_beside_the_event_loop() -> None:

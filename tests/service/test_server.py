@@ -333,6 +333,21 @@ def test_a_request_to_switch_protocols_is_answered_as_plain_http(http: HttpDoor)
         assert read_answer(sock)[0] == 200
 
 
+@pytest.mark.parametrize(
+    "fold", [b"a\r\n Set-Cookie: canary=1", b"a\rSet-Cookie: canary=1", b"a\nSet-Cookie: canary=1", b"a\0b"]
+)
+@pytest.mark.parametrize("header", [b"Origin", b"X-Request-Id"])
+def test_a_header_with_a_line_end_in_it_injects_nothing(http: HttpDoor, header: bytes, fold: bytes) -> None:
+    """Folded, or with a bare CR or LF: refused, or answered without it."""
+    with dial(http) as sock:
+        sock.sendall(post(GOOD, header + b": " + fold, b"Connection: close"))
+        status, headers, _ = read_answer(sock)
+    assert status in (200, 400)
+    assert "canary" not in str(headers)
+    assert "set-cookie" not in headers
+    check_others(http)
+
+
 # --- start and stop
 
 
