@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -52,3 +54,29 @@ def sms(tmp_path: Path, small_rows: tuple[Sequence[str], Sequence[str]]) -> Path
     rows = zip(*small_rows, strict=True)
     path.write_text("".join(json.dumps({"id": n, "text": t, "label": s}) + "\n" for n, (t, s) in enumerate(rows)))
     return path
+
+
+def on_a_terminal(arguments: list[str], folder: Path, **environment: str) -> str:
+    """Run despam on a pseudo-terminal and give all that it showed."""
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "despam", *arguments],
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        cwd=folder,
+        env={**os.environ, "TERM": "xterm-256color", **environment},
+    )
+    os.close(child)
+    shown = b""
+    while select.select([parent], [], [], 60)[0]:
+        try:
+            piece = os.read(parent, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    process.wait(60)
+    os.close(parent)
+    return shown.decode(errors="replace")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -20,7 +18,7 @@ from click.testing import CliRunner
 import despam as package
 from despam.cli.classify import command
 
-from .conftest import Run
+from .conftest import Run, on_a_terminal
 
 SPAM = "URGENT! You have WON a £2000 prize. Call 09061701461 now to claim, valid 12hrs only"
 HAM = "Are you coming home for dinner? I will be late, sorry"
@@ -83,31 +81,6 @@ def test_explain_draws_the_clues_and_its_table_adds_up(despam: Run, small_model:
     assert re.sub(r"\[[+-]\d\.\d\d ([^\]]*)\]", r"\1", done.stdout.splitlines()[3]) == SPAM
     numbers = [float(found) for found in re.findall(r"^\s*([+-]\d+\.\d{4})", done.stdout, re.MULTILINE)]
     assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=0.002)
-
-
-def on_a_terminal(arguments: list[str], folder: Path, **environment: str) -> str:
-    parent, child = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "despam", *arguments],
-        stdin=child,
-        stdout=child,
-        stderr=child,
-        cwd=folder,
-        env={**os.environ, "TERM": "xterm-256color", **environment},
-    )
-    os.close(child)
-    shown = b""
-    while select.select([parent], [], [], 60)[0]:
-        try:
-            piece = os.read(parent, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    process.wait(60)
-    os.close(parent)
-    return shown.decode(errors="replace")
 
 
 def test_colours_are_for_terminals_and_can_be_refused(small_model: Path, tmp_path: Path) -> None:

@@ -83,3 +83,15 @@ def test_a_card_that_anybody_wrote_does_not_break_the_screen(small_model: Path, 
     assert shown.exit_code == 0, shown.exception
     assert "\x1b[2J" not in shown.output
     assert "[red]x" in shown.output
+
+
+def test_a_tfidf_model_lists_its_own_words(despam: Run, sms: Path) -> None:
+    despam("train", sms, "--recipe", "tfidf", "-o", "t.safetensors")
+    result = json.loads(despam("inspect", "t.safetensors", "--json").stdout)
+    assert [*result["heaviest"][0]] == ["feature", "weight"]
+    assert {"“free”", "“txt”", "“claim”", "“mobile”"} & {one["feature"] for one in result["heaviest"][:20]}
+    shown = despam("inspect", "t.safetensors").stdout
+    assert "training messages 4" in shown
+    assert result["heaviest"][0]["feature"] in shown
+    named = json.loads(despam("inspect", "t.safetensors", "--data", sms, "--json").stdout)["heaviest"]
+    assert [*named[0]] == ["feature", "contribution", "messages"]

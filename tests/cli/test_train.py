@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from click.testing import CliRunner
 
 from despam.cli.train import command
 
-from .conftest import Run
+from .conftest import Run, on_a_terminal
 
 
 def rows(path: Path, texts: list[tuple[str, str]]) -> Path:
@@ -40,7 +42,7 @@ def test_json_holds_the_same_figures(despam: Run, sms: Path) -> None:
     result = json.loads(done.stdout)
     assert result["read"] == 600
     assert result["messages"] == result["spam"] + result["ham"] == 600 - result["repeats"]
-    assert 0.9 < result["out_of_fold"]["accuracy"] <= 1
+    assert 0.9 < result["figures"]["out_of_fold"]["accuracy"] <= 1
     assert len(result["model"]) == 12
 
 
@@ -190,3 +192,36 @@ def test_bytes_that_are_no_utf8_are_said_on_stderr(despam: Run, tmp_path: Path) 
 def test_a_broken_option_shows_the_traceback_only_with_debug(despam: Run) -> None:
     assert "Traceback" not in despam("train", "none.csv", "-o", "m.safetensors").stderr
     assert "Traceback" in despam("train", "none.csv", "-o", "m.safetensors", "--debug").stderr
+
+
+def test_the_tutorials_recipe_prints_its_two_accuracies(despam: Run, sms: Path, tmp_path: Path) -> None:
+    done = despam("train", sms, "--recipe", "tfidf", "-o", "t.safetensors")
+    assert done.returncode == 0, done.stderr
+    assert "accuracy   on training data 0." in done.stdout
+    assert "on test data 0." in done.stdout
+    options = ("--ngrams", "1,2", "--sublinear-tf", "--min-df", "2", "--C", "10", "--class-weight", "balanced")
+    changed = despam(
+        "train", sms, "--recipe", "tfidf", *options, "--solver", "liblinear", "--test-share", "0", "-o", "u.safetensors"
+    )
+    assert changed.returncode == 0, changed.stderr
+    settings = json.loads(despam("inspect", "u.safetensors", "--json").stdout)["card"]["settings"]
+    assert settings == {
+        "ngrams": [1, 2], "sublinear": True, "min_df": 2, "C": 10.0, "class_weight": "balanced", "solver": "liblinear",
+        "test_share": 0.0, "seed": 0,
+    }  # fmt: skip
+    assert (tmp_path / "t.safetensors").read_bytes() != (tmp_path / "u.safetensors").read_bytes()
+
+
+def test_progress_is_shown_by_stage_on_a_terminal_only(sms: Path, tmp_path: Path) -> None:
+    shown = on_a_terminal(["train", str(sms), "-o", "m.safetensors"], tmp_path)
+    assert "reading features" in shown
+    assert "learning" in shown
+    assert "wrote      m.safetensors" in shown
+
+
+def test_without_the_extra_the_pip_line_is_said_before_anything_is_read(tmp_path: Path) -> None:
+    script = "import sys; sys.modules['numpy'] = None; from despam.cli.main import run; run(sys.argv[1:])"
+    arguments = [sys.executable, "-c", script, "train", "none.csv", "-o", "m.safetensors"]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr == "Error: training needs the extra 'train': pip install 'despam[train]'\n"

@@ -341,6 +341,15 @@ def test_a_spam_label_that_never_comes_is_said_with_the_labels_there_are(tmp_pat
     )
 
 
+def test_a_spam_label_is_for_tables_and_need_not_be_in_every_file(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.csv", "text,label\nx,good\n")
+    second = write(tmp_path / "b.csv", "text,label\ny,junk\n")
+    folder = write(tmp_path / "box" / "spam" / "1.txt", "z").parent.parent
+    write(folder / "ham" / "2.txt", "w")
+    rows = corpus.read([first, second, folder], spam_label="junk")
+    assert [(row.text, row.label) for row in rows] == [("x", "ham"), ("y", "spam"), ("w", "ham"), ("z", "spam")]
+
+
 def test_gzip_cut_in_the_middle_still_gives_the_rows_before_it(tmp_path: Path) -> None:
     lines = b"".join(
         json.dumps({"text": f"message {n} {n * 7919 % 104729}", "label": "ham"}).encode() + b"\n" for n in range(60_000)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from despam.corpus.reading import Block
 
 RESULT_NAMES = ("classification", "spam_probability", "score", "unsure", "error")
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
 WAITING = 3  # blocks a worker that are under way: one at work, the others keep it from waiting
 
 
@@ -98,7 +99,7 @@ def write_line(fields: dict[str, Any], tail: str) -> str:
 def write_object(fields: dict[str, Any]) -> str:
     """Write fields as JSON: dates and the like as words, what JSON has no number for as null."""
     try:
-        return json.dumps(fields, ensure_ascii=False, allow_nan=False, default=str)
+        return ENCODER.encode(fields)
     except ValueError:
         return json.dumps(
             json.loads(json.dumps(fields, default=str), parse_constant=lambda _: None), ensure_ascii=False

@@ -19,11 +19,19 @@ from despam.cli.data_options import READ_OPTIONS, data_options, load_model
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from rich.console import Console
+
     from despam.core.model import Model
 
 HEAVIEST = 20  # features listed a side
 SAMPLE = 5_000  # messages of --data that are explained; explaining takes twenty times as long as scoring
 LEAST_SEEN = 3  # a clue in fewer messages than this says little of the model
+
+# key in the card -> what it is called
+COLUMNS = {
+    "accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1", "auc": "AUC",
+    "false_positive_rate": "lost", "recall@0.01": "recall at 1 % lost",
+}  # fmt: skip
 
 Feature = tuple[str, float, int]  # words, mean contribution or weight, messages it is in (0: from the file)
 
@@ -156,9 +164,7 @@ def show(model: Model, named: list[Feature], from_data: bool) -> None:
     if sources := model.card.get("sources"):
         console.print()
         console.print(source_table(sources))
-    if figures := model.card.get("figures"):
-        console.print()
-        console.print(figure_table(figures))
+    show_figures(console, model.card.get("figures"))
     console.print()
     if named:
         console.print(feature_table(named, colours=screen.coloured(console)))
@@ -209,25 +215,39 @@ def source_table(sources: Any) -> Any:
     return table
 
 
-def figure_table(figures: Any) -> Any:
-    """Lay out the card's figures, one line a protocol."""
+def show_figures(console: Console, figures: Any) -> None:
+    """Print the card's figures: as a table where they are the usual ones, else name by name."""
+    from rich.text import Text
+
+    from despam.cli.screen import safe
+
+    held = (
+        [(str(name).replace("_", " "), found) for name, found in figures.items()] if isinstance(figures, dict) else []
+    )
+    usual = [(name, found) for name, found in held if isinstance(found, dict) and COLUMNS.keys() & found.keys()]
+    if held:
+        console.print()
+    if usual:
+        console.print(figure_table(usual))
+    for name, found in held:
+        if (name, found) not in usual and isinstance(found, dict):
+            words = ", ".join(f"{str(key).replace('_', ' ')} {value}" for key, value in found.items())
+            console.print(Text(safe(f"{name}: {words}")))
+
+
+def figure_table(figures: list[tuple[str, dict[str, Any]]]) -> Any:
+    """Lay out the usual figures, one line a protocol."""
     from rich.table import Table
     from rich.text import Text
 
-    columns = {
-        "accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1", "auc": "AUC",
-        "false_positive_rate": "lost", "recall@0.01": "recall at 1 % lost",
-    }  # fmt: skip
     table = Table(box=None, pad_edge=False)
     table.add_column("measured")
-    for name in columns.values():
+    for name in COLUMNS.values():
         table.add_column(name, justify="right")
-    for protocol, found in figures.items() if isinstance(figures, dict) else []:
-        if isinstance(found, dict):
-            recalls = found.get("recall_at_fpr")
-            flat = found | {"recall@0.01": recalls.get("0.01") if isinstance(recalls, dict) else None}
-            cells = [flat.get(key) for key in columns]
-            table.add_row(Text(str(protocol).replace("_", " ")), *(Text(share(cell)) for cell in cells))
+    for protocol, found in figures:
+        recalls = found.get("recall_at_fpr")
+        flat = found | {"recall@0.01": recalls.get("0.01") if isinstance(recalls, dict) else None}
+        table.add_row(Text(protocol), *(Text(share(flat.get(key))) for key in COLUMNS))
     return table
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from despam.corpus import Distinct, Row
 
 STAGES = {"features": "reading features", "learning": "learning"}
-TFIDF_OPTIONS = ("ngrams", "sublinear_tf", "min_df", "c", "class_weight", "solver", "test_share")
+TFIDF_OPTIONS = ("ngrams", "sublinear", "min_df", "C", "class_weight", "solver", "test_share")
 
 
 def read_pair(kind: type, sign: str) -> Callable[[click.Context, click.Parameter, str | None], Any]:
@@ -70,9 +70,11 @@ def read_rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -
 @click.option(
     "--ngrams", metavar="LOW,HIGH", callback=read_pair(int, "1,2"), help="tfidf: words in a row, 1,1 if not given."
 )
-@click.option("--sublinear-tf", is_flag=True, default=None, help="tfidf: 1 + log of the count instead of the count.")
+@click.option(
+    "--sublinear-tf", "sublinear", is_flag=True, default=None, help="tfidf: 1 + log of the count instead of the count."
+)
 @click.option("--min-df", type=click.IntRange(1), help="tfidf: leave out words in fewer messages than this.")
-@click.option("--C", "c", type=click.FloatRange(0, min_open=True), help="tfidf: inverse strength of regularisation.")
+@click.option("--C", "C", type=click.FloatRange(0, min_open=True), help="tfidf: inverse strength of regularisation.")
 @click.option("--class-weight", type=click.Choice(["none", "balanced"]), help="tfidf: weigh the classes alike.")
 @click.option("--solver", type=click.Choice(["lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"]),
               help="tfidf: scikit-learn's solver.")  # fmt: skip
@@ -97,6 +99,7 @@ def command(data: tuple[str, ...], output: str, recipe: str, as_json: bool, **op
     """
     check_output(output, data)
     check_recipe(recipe, options)
+    import despam.train  # noqa: F401  a missing extra is said before anything is read
     from despam import corpus
 
     rows = read_rows(data, options)
@@ -109,7 +112,7 @@ def command(data: tuple[str, ...], output: str, recipe: str, as_json: bool, **op
     if recipe == "tfidf":
         train_tfidf(found, output, options, as_json)
     else:
-        train_default(found, data, output, options, as_json)
+        train_default(found, output, options, as_json)
 
 
 def check_output(output: str, data: tuple[str, ...]) -> None:
@@ -139,10 +142,10 @@ def check_recipe(recipe: str, options: dict[str, Any]) -> None:
 
 def flag(name: str) -> str:
     """Write an option's name as it is typed."""
-    return "--C" if name == "c" else "--" + name.replace("_", "-")
+    return {"C": "--C", "sublinear": "--sublinear-tf"}.get(name, "--" + name.replace("_", "-"))
 
 
-def train_default(found: Distinct, data: tuple[str, ...], output: str, options: dict[str, Any], as_json: bool) -> None:
+def train_default(found: Distinct, output: str, options: dict[str, Any], as_json: bool) -> None:
     """Learn by the default recipe, save, and say how it did."""
     from despam.train import train
 
@@ -150,7 +153,7 @@ def train_default(found: Distinct, data: tuple[str, ...], output: str, options: 
     with Stages() as stages:
         trained = train(found.rows, progress=stages, **extra)
     trained.save(output)
-    promise = getattr(trained.calibration, "promise", None)
+    promise = trained.calibration.promise
     report(output, found, trained.card, promise.sentence if promise else "", as_json)
 
 
@@ -158,20 +161,10 @@ def train_tfidf(found: Distinct, output: str, options: dict[str, Any], as_json: 
     """Learn by the tutorial's recipe, save, and say how it did."""
     from despam.train import tfidf
 
-    names = {
-        "ngrams": "ngrams",
-        "sublinear_tf": "sublinear",
-        "min_df": "min_df",
-        "c": "C",
-        "solver": "solver",
-        "test_share": "test_share",
-    }
-    chosen = {theirs: options[ours] for ours, theirs in names.items() if options[ours] is not None}
-    if options["class_weight"] == "balanced":
-        chosen["class_weight"] = "balanced"
+    chosen = {name: options[name] for name in TFIDF_OPTIONS if options[name] not in (None, "none")}
     trained = tfidf.train_tfidf(found.rows, seed=options["seed"], **chosen)
     trained.save(output)
-    report(output, found, getattr(trained, "card", {}), "", as_json, [str(line) for line in trained.report])
+    report(output, found, trained.card, "", as_json, trained.report)
 
 
 def show_read(rows: list[Row], found: Distinct) -> None:
@@ -207,7 +200,8 @@ def report(
             "conflicts": found.conflicts, "conflicting_rows": found.conflict_rows,
             "messages": len(found.rows), "spam": sum(row.label == "spam" for row in found.rows),
             "ham": sum(row.label == "ham" for row in found.rows), "cutoff": model.cutoff,
-            "unsure_between": [model.unsure_low, model.unsure_high], "out_of_fold": figures, "promise": promise,
+            "unsure_between": [model.unsure_low, model.unsure_high], "promise": promise,
+            "figures": card.get("figures", {}),
         }  # fmt: skip
         click.echo(json.dumps(result, ensure_ascii=False))
         return

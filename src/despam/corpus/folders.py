@@ -110,7 +110,7 @@ def file_rows(path: Path, root: Path, number: int, label: str | None, plan: Plan
         yield mail_row(data, root.name, number, label, fields, plan)
         return
     text, charset = decode(data.removeprefix(b"\xef\xbb\xbf"))
-    yield Row(text, None, root.name, number, fields, raw_label=label, charset=charset)
+    yield Row(text, label, root.name, number, fields, charset=charset)
 
 
 def looks_like_mail(data: bytes) -> bool:

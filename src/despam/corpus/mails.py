@@ -77,7 +77,7 @@ def messages_of(source: Source) -> Iterator[bytes]:
 
 def mail_row(data: bytes, source: str, number: int, label: str | None, fields: dict[str, object], plan: Plan) -> Row:
     """Make a row of one message's bytes."""
-    row = Row(data.decode("latin-1"), None, source, number, dict(fields), raw_label=label)
+    row = Row(data.decode("latin-1"), label, source, number, dict(fields))
     return decoded(row, "latin-1", plan)
 
 

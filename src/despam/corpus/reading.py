@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from despam.corpus import folders, json_lines, mails, parquet, tables
 from despam.corpus.columns import LABEL_NAMES, Labels, missing_column
@@ -54,8 +54,16 @@ def read(
     """
     plan = Plan(text_column, label_column, mail, decode_mail)
     spam_labels = [spam_label] if isinstance(spam_label, str) else list(spam_label or ())
+    labels = Labels()
+    spam_seen = not (labelled and spam_labels)
     for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
-        yield from read_one(Path(path), plan, Labels(spam_labels), labelled, lenient, say or _silent)
+        labels = Labels(spam_labels)
+        yield from read_one(Path(path), plan, labels, labelled, lenient, say or _silent)
+        spam_seen = spam_seen or not labels.never_spam()
+    if not spam_seen:
+        raise DataError(
+            f"no row carries the label that --spam-label names; the labels are {labels.listed()}", str(path)
+        )
 
 
 def read_one(path: Path, plan: Plan, labels: Labels, labelled: bool, lenient: bool, say: Say) -> Iterator[Row]:
@@ -72,23 +80,30 @@ def read_one(path: Path, plan: Plan, labels: Labels, labelled: bool, lenient: bo
             windows = True
             say(f"{name}, line {row.line}: not UTF-8; such lines are read as Windows-1252.")
         if not row.error:
-            set_label(row, rows, labels, name, labelled=labelled, lenient=lenient)
+            set_label(row, rows, labels, Place(name, plan.label_column), labelled=labelled, lenient=lenient)
         yield row
     if not count:
         raise DataError("holds no rows; give a file with messages", name)
-    if labelled and labels.never_spam():
-        raise DataError(f"no row carries the label that --spam-label names; the labels are {labels.listed()}", name)
     if labelled and labels.numbered():
         say(f"{name}: labels are numbers, 1 is read as spam; if 0 is spam, as in some tutorials, give --spam-label 0.")
 
 
-def set_label(row: Row, rest: Iterator[Row], labels: Labels, name: str, *, labelled: bool, lenient: bool) -> None:
-    """Turn the label's cell into spam or ham."""
+class Place(NamedTuple):
+    """Where a label was looked for."""
+
+    path: str
+    column: str | None
+
+
+def set_label(row: Row, rest: Iterator[Row], labels: Labels, place: Place, *, labelled: bool, lenient: bool) -> None:
+    """Turn the label's cell into spam or ham; a folder or mbox has given it already."""
     value = row.raw_label
-    if value is json_lines.MISSING or (value is None and not labelled):
+    if row.label or (value is None and not labelled):
+        return
+    if value is json_lines.MISSING:
         if not labelled:
             return
-        complaint = missing_column([row.text_name, *row.fields], "label", None)
+        complaint = missing_column([row.text_name, *row.fields], "label", place.column)
     else:
         row.label = labels.meaning(value)
         if row.label or not labelled:
@@ -97,7 +112,7 @@ def set_label(row: Row, rest: Iterator[Row], labels: Labels, name: str, *, label
     if lenient:
         row.error = complaint or f"unknown label {str(value)[:40]!r}"
         return
-    raise DataError(complaint or unknown_label(value, rest, labels), name, row.line)
+    raise DataError(complaint or unknown_label(value, rest, labels), place.path, row.line)
 
 
 def unknown_label(value: object, rest: Iterator[Row], labels: Labels) -> str:
@@ -147,10 +162,12 @@ def kind_of(path: Path) -> str:
         ".parquet": "parquet", ".pq": "parquet", ".mbox": "mbox", ".eml": "eml",
     }  # fmt: skip
     kind = next((kind for ending, kind in endings.items() if name.endswith(ending)), "")
-    if kind != "parquet" and path.is_file():
-        with path.open("rb") as file:
-            if file.read(4) == b"PAR1":
-                return "parquet"
+    try:
+        if path.is_file():  # not a pipe, whose bytes would be gone
+            with path.open("rb") as file:
+                return "parquet" if file.read(4) == b"PAR1" else kind
+    except OSError:
+        pass  # opening it for reading will say what is wrong
     return kind
 
 
