@@ -55,7 +55,7 @@ HIDING = re.compile(
 LINK = re.compile(r"""(?:href|src)\s*=\s*["']?\s*(https?://[^\s"'<>/?#]{1,100})""", re.IGNORECASE)
 ALT = re.compile(r"""\balt\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 
-ENTITY = re.compile(r"&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,31}));?")
+ENTITY = re.compile(r"&(?:#(\d{1,7})(?!\d)|#[xX]([0-9a-fA-F]{1,6})(?![0-9a-fA-F])|([A-Za-z][A-Za-z0-9]{1,31}));?")
 ENTITIES = {
     "amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": " ", "copy": "\xa9", "reg": "\xae",
     "pound": "\xa3", "euro": "\u20ac", "cent": "\xa2", "yen": "\xa5", "hellip": "\u2026", "mdash": "\u2014",
