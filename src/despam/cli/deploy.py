@@ -11,6 +11,9 @@ from typing import Any
 
 import click
 
+# what CloudWatch offers
+LOG_DAYS = [str(days) for days in (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)]
+
 
 @click.command()
 @click.option("--stack", required=True, help="Name of the service on AWS.")
@@ -36,13 +39,21 @@ import click
 @click.option("--rate", type=click.IntRange(1), help="Requests a second let through [default: 50].")
 @click.option("--burst", type=click.IntRange(1), help="Requests at once let through [default: 100].")
 @click.option("--quota", type=click.IntRange(1), help="Requests a month for the key [default: 1000000].")
-@click.option("--log-days", type=int, help="Days that logs are kept [default: 30].")
+@click.option("--log-days", type=click.Choice(LOG_DAYS), metavar="DAYS", help="Days that logs are kept [default: 30].")
 @click.option("--alarm-email", help="Address for alarms on errors, throttles and slow answers [default: none].")
 @click.option("--alarm-ms", type=click.IntRange(1), help="The p99 that raises the alarm [default: 500].")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Print plan and template; call nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print URL, registry and first verdict as JSON.")
 def command(
-    stack: str, region: str | None, model: str | None, registry: str | None, yes: bool, dry_run: bool, **options: Any
+    stack: str,
+    region: str | None,
+    model: str | None,
+    registry: str | None,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Put the service on AWS, or change it: bucket, function, API, logs.
 
@@ -53,6 +64,9 @@ def command(
     Example:
         despam deploy --stack mail-filter --dry-run
     """
+    import json
+    from dataclasses import asdict
+
     from despam.aws import stack as stacks
     from despam.aws.plan import Wanted
     from despam.errors import SettingError
@@ -74,7 +88,10 @@ def command(
     if deployed is None:
         click.echo("Nothing was changed.", err=True)
         sys.exit(1)
-    show(deployed)
+    if as_json:
+        click.echo(json.dumps(asdict(deployed)))
+    else:
+        show(deployed)
 
 
 def confirmed(question: str) -> bool:
