@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from despam.errors import CorruptVersion, UnknownVersion
 from despam.registry import Registry
-from despam.registry.reader import model_path
+from despam.registry.reader import Reader, model_path, seal
 from tests.registry.conftest import Place
 
 Models = tuple[Path, Path, Path]
@@ -76,6 +77,35 @@ def test_a_missing_pointer_is_restored_from_the_history(registry: Registry, mode
     assert registry.doctor() == []
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_pointer_changed_by_hand_is_taken_into_the_history(registry: Registry, models: Models, keep: bool) -> None:
+    """With the rest of its fields or without: mended, it is an entry like any other, and services take it."""
+    found = registry.storage.get("live.json")
+    assert found is not None
+    body = (json.loads(found.data) if keep else {}) | {"sha256": sha256_of(models[2])}
+    registry.storage.replace("live.json", json.dumps(body).encode())
+    if keep:
+        with pytest.raises(CorruptVersion, match="was altered"):
+            Reader(registry.url).fetch_pointer()
+    assert [finding.mended for finding in registry.doctor(mend=True)] == [True]
+    assert registry.doctor() == []
+    pointer = Reader(registry.url).fetch_pointer()
+    assert pointer is not None and pointer.sha256 == sha256_of(models[2])
+    assert [entry.action for entry in registry.history()] == ["promote", "promote", "by hand"]
+
+
+def test_an_altered_entry_is_found(registry: Registry) -> None:
+    """One digit of a hash, still a fine entry to look at."""
+    found = registry.storage.get("history/00000001.json")
+    assert found is not None
+    body = json.loads(found.data)
+    body["previous"] = 7
+    registry.storage.replace("history/00000001.json", json.dumps(body).encode())
+    assert ("error", "history/00000001.json") in [(finding.kind, finding.path) for finding in registry.doctor()]
+    with pytest.raises(UnknownVersion, match="entry 1 of the history is missing"):
+        registry.rollback()
+
+
 def test_an_older_pointer_put_back_by_hand_is_found(registry: Registry) -> None:
     """The history goes on where the pointer stands still; promoting again puts it right."""
     old = registry.storage.get("live.json")
@@ -110,7 +140,7 @@ def test_entries_that_contradict_each_other_are_found(registry: Registry, models
     found = registry.storage.get("history/00000001.json")
     assert found is not None
     body = json.loads(found.data) | {"after": sha256_of(models[2])}
-    registry.storage.replace("history/00000001.json", json.dumps(body).encode())
+    registry.storage.replace("history/00000001.json", seal(body))
     assert [f.path for f in registry.doctor()] == ["history/00000002.json"]
 
 
@@ -119,7 +149,7 @@ def test_a_wrong_clock_is_a_note(registry: Registry, monkeypatch: pytest.MonkeyP
     found = registry.storage.get("history/00000001.json")
     assert found is not None
     body = json.loads(found.data) | {"when": "2999-01-01T00:00:00Z"}
-    registry.storage.replace("history/00000001.json", json.dumps(body).encode())
+    registry.storage.replace("history/00000001.json", seal(body))
     (finding,) = registry.doctor()
     assert (finding.kind, finding.open) == ("note", False)
 

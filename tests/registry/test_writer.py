@@ -237,7 +237,10 @@ def test_a_gate_sees_both_models_and_may_say_no(folder_place: Place, models: Mod
     assert live is not None and live.version == versions[0]
 
 
-@pytest.mark.parametrize("body", [{}, {"by": "hand"}, {"entry": {"number": "one"}}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"by": "hand"}, {"entry": {"number": "one"}}, {"format": "despam-registry-1", "version": "000000000000"}],
+)
 def test_a_pointer_written_by_hand_is_taken_into_the_history(place: Place, models: Models, body: dict) -> None:
     """The next promotion goes on from it, and a rollback leads back to it."""
     registry, versions = filled(place, models)

@@ -23,6 +23,7 @@ from despam.registry.entry import Entry, adopt, entry_of
 from despam.registry.reader import POINTER, fetch, model_path, open_checked, read_pointer
 
 if TYPE_CHECKING:
+    from despam.registry.reader import Pointer
     from despam.registry.writer import Registry
 
 FOLDERS = ("models/", "history/")
@@ -56,7 +57,7 @@ def _models(registry: Registry) -> Iterator[Finding]:
     for sha256 in sorted(catalogue.stored(registry.storage)):
         path = model_path(sha256)
         try:
-            open_checked(fetch(registry.storage, sha256), sha256, "")
+            open_checked(fetch(registry.storage, sha256, 2), sha256, "")
         except StorageDown:
             raise
         except CorruptVersion as error:
@@ -75,7 +76,7 @@ def _history(registry: Registry, mend: bool) -> Iterator[Finding]:
     )
     entries = [entry for _, entry in objects if entry]
     yield from _chain(entries)
-    found = registry.storage.get(POINTER)
+    found = registry.read_pointer_object()
     if found is None:
         if entries:
             yield _restore_pointer(registry, entries[-1], mend)
@@ -89,12 +90,7 @@ def _history(registry: Registry, mend: bool) -> Iterator[Finding]:
     last = entries[-1] if entries else None
     entry = entry_of(pointer)
     if entry is None:
-        number = registry.highest() + 1
-        if last and last.id == adopt(pointer, None, number).id:
-            return  # written by hand, and already taken into the history
-        yield _record(
-            registry, adopt(pointer, last, number), mend, "was written by hand and is in no entry of the history"
-        )
+        yield _adopt(registry, pointer, last, mend)
     elif last is None or last.number < entry.number:
         yield _record(registry, entry, mend, "a promotion ended before its entry was written")
     elif last.id != entry.id:
@@ -139,6 +135,21 @@ def _record(registry: Registry, entry: Entry, mend: bool, what: str) -> Finding:
     registry.storage.create(entry.path, entry.to_history())
     there = registry.entry_at(entry.number)
     return replace(finding, mended=there is not None and there.id == entry.id)
+
+
+def _adopt(registry: Registry, pointer: Pointer, last: Entry | None, mend: bool) -> Finding:
+    """Take a pointer that was written by hand into the history, and write it as ours."""
+    what = f"was written or changed without despam; it names {pointer.version}"
+    if not pointer.intact:
+        what += ", and services refuse it as it is"
+    finding = Finding("left-over", POINTER, what)
+    if not mend:
+        return finding
+    entry = adopt(pointer, last, registry.highest() + 1)
+    if last is not None and last.id == entry.id:
+        entry = last
+    registry.storage.create(entry.path, entry.to_history())
+    return replace(finding, mended=registry.storage.swap(POINTER, entry.to_pointer(), pointer.found))
 
 
 def _restore_pointer(registry: Registry, last: Entry, mend: bool) -> Finding:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from despam.core.digest import sha256_hex
-from despam.registry.reader import is_sha256
+from despam.registry.reader import is_intact, is_sha256, seal
 
 if TYPE_CHECKING:
     from despam.registry.reader import Pointer
@@ -50,15 +50,11 @@ class Entry:
 
     def to_history(self) -> bytes:
         """Write the object of the history: the same bytes for the same entry, always."""
-        return _write({"format": FORMAT, **asdict(self)})
+        return seal({"format": FORMAT, **asdict(self)})
 
     def to_pointer(self) -> bytes:
         """Write the live pointer, which carries the whole entry."""
-        return _write({"format": FORMAT, "version": self.version, "sha256": self.after, "entry": asdict(self)})
-
-
-def _write(body: dict[str, Any]) -> bytes:
-    return (json.dumps(body, indent=1, ensure_ascii=False) + "\n").encode()
+        return seal({"format": FORMAT, "version": self.version, "sha256": self.after, "entry": asdict(self)})
 
 
 def read_entry(body: object) -> Entry | None:
@@ -77,16 +73,17 @@ def _is_number(value: object) -> bool:
 
 
 def parse_entry(data: bytes) -> Entry | None:
-    """Read the object of an entry; None when it is none."""
+    """Read the object of an entry; None when it is none, or not as it was written."""
     try:
-        return read_entry(json.loads(data))
+        body = json.loads(data)
     except (ValueError, RecursionError):
         return None
+    return read_entry(body) if isinstance(body, dict) and is_intact(body) else None
 
 
 def entry_of(pointer: Pointer) -> Entry | None:
     """Give the entry that a pointer carries; None when the pointer was written by hand."""
-    entry = read_entry(pointer.body.get("entry"))
+    entry = read_entry(pointer.body.get("entry")) if pointer.intact else None
     return entry if entry is not None and entry.after == pointer.sha256 else None
 
 

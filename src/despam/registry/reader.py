@@ -26,18 +26,21 @@ if TYPE_CHECKING:
 POINTER = "live.json"
 LIMIT_BYTES = 256 << 20
 HEX = frozenset("0123456789abcdef")
+SEALED = frozenset(("format", "entry", "check"))
 PROBES = ("", "WIN a free iPhone now! Visit http://example.com", "See you at eight?", "\u0421рочно! 1000000 \U0001f911")
 
 
 class Pointer:
     """The live version: its hash, the ETag it was read with, and the rest of the object."""
 
-    __slots__ = ("body", "found", "sha256")
+    __slots__ = ("body", "found", "intact", "sha256")
 
     def __init__(self, sha256: str, body: dict[str, Any], found: Found) -> None:
         self.sha256 = sha256
         self.body = body
         self.found = found
+        # a pointer in the simplest form is somebody's own; one of ours has to be as we wrote it
+        self.intact = is_intact(body) or not SEALED.intersection(body)
 
     @property
     def etag(self) -> str:
@@ -62,7 +65,12 @@ class Reader:
         found = self.storage.get(POINTER, if_none_match)
         if found is None:
             raise UnknownVersion("nothing is live yet; run `despam promote VERSION`.", self.url)
-        return None if found.unchanged else read_pointer(found, self.url)
+        if found.unchanged:
+            return None
+        pointer = read_pointer(found, self.url)
+        if not pointer.intact:
+            raise CorruptVersion(f"{POINTER} was altered; run `despam doctor`.", self.url)
+        return pointer
 
     def fetch(self, sha256: str) -> bytes:
         """Read a version by its full hash and check it. Raises UnknownVersion or CorruptVersion."""
@@ -83,6 +91,22 @@ def is_sha256(value: object) -> bool:
     return type(value) is str and len(value) == 64 and HEX.issuperset(value)
 
 
+def seal(body: dict[str, Any]) -> bytes:
+    """Write an object with a check of its own content, so that a bit that falls over on the way is noticed."""
+    return (json.dumps({**body, "check": check_of(body)}, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def check_of(body: dict[str, Any]) -> str:
+    """Give the check of an object's content, whatever the order and form it is written in."""
+    kept = {name: value for name, value in body.items() if name != "check"}
+    return sha256_hex(json.dumps(kept, sort_keys=True).encode())[:16]
+
+
+def is_intact(body: dict[str, Any]) -> bool:
+    """Say whether an object is as `seal` wrote it."""
+    return body.get("check") == check_of(body)
+
+
 def read_pointer(found: Found, url: str) -> Pointer:
     """Parse the pointer's object."""
     try:
@@ -95,13 +119,16 @@ def read_pointer(found: Found, url: str) -> Pointer:
     return Pointer(sha256, body, found)
 
 
-def fetch(storage: Storage, sha256: str) -> bytes:
-    """Read a version's bytes and check them against the name."""
-    found = storage.get(model_path(sha256), limit_bytes=LIMIT_BYTES)
-    if found is None:
-        raise UnknownVersion(f"the version {sha256[:12]} is not there; run `despam versions`.", storage.url)
-    actual = sha256_hex(found.data)
-    if actual != sha256:
+def fetch(storage: Storage, sha256: str, attempts: int = 1) -> bytes:
+    """Read a version's bytes and check them against the name; altered ones are read again, `attempts` times in all."""
+    for _ in range(attempts):
+        found = storage.get(model_path(sha256), limit_bytes=LIMIT_BYTES)
+        if found is None:
+            raise UnknownVersion(f"the version {sha256[:12]} is not there; run `despam versions`.", storage.url)
+        actual = sha256_hex(found.data)
+        if actual == sha256:
+            break
+    else:
         raise CorruptVersion(
             f"the stored bytes of version {sha256[:12]} have another hash ({actual[:12]}); publish that model again.",
             storage.url,

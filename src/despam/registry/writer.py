@@ -11,6 +11,7 @@ lost is said to be unknown, never silently dropped.
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import socket
 import uuid
@@ -25,7 +26,7 @@ from despam.core.model import load
 from despam.errors import CorruptVersion, PromotionLost, RegistryError, StorageDown, UnknownVersion
 from despam.registry import catalogue
 from despam.registry.entry import LONGEST, Entry, adopt, entry_of, parse_entry
-from despam.registry.reader import HEX, POINTER, Pointer, fetch, model_path, open_checked, read_pointer
+from despam.registry.reader import HEX, POINTER, Pointer, fetch, is_intact, model_path, open_checked, read_pointer
 from despam.registry.storage import Storage
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     Gate = Callable[[bytes, bytes | None], None]  # (candidate, live or None); raises when the answer is no
 
 SWAP_ATTEMPTS = 4
+READS = 3  # of an object that is not as it was written
 SHOWN = 10
 NEWEST = "newest"  # no hex digits, so no version is called that
 
@@ -92,17 +94,17 @@ class Registry:
 
     def live(self) -> Pointer | None:
         """Read the live pointer; None when nothing was ever promoted."""
-        found = self.storage.get(POINTER)
+        found = self.read_pointer_object()
         return read_pointer(found, self.url) if found else None
 
     def fetch(self, version: str) -> bytes:
         """Read a version's bytes, checked against its hash; a unique prefix is enough."""
-        return fetch(self.storage, self.find(version))
+        return fetch(self.storage, self.find(version), READS)
 
     def versions(self) -> list[Version]:
         """List the stored versions with date, size and card, the newest first."""
         objects = catalogue.stored(self.storage)
-        found = self.storage.get(POINTER)
+        found = self.read_pointer_object()
         try:
             live = read_pointer(found, self.url).sha256 if found else ""
         except CorruptVersion:
@@ -122,8 +124,7 @@ class Registry:
         """Read every object of the history, in order; None for one that is no entry."""
         found = []
         for path in sorted(listed.path for listed in self.storage.list("history")):
-            data = self.storage.get(path)
-            found.append((path, parse_entry(data.data) if data else None))
+            found.append((path, self._read_entry(path)))
         return found
 
     def find(self, version: str) -> str:
@@ -155,7 +156,7 @@ class Registry:
         if self.storage.create(model_path(sha256), model):
             return Published(sha256[:12], sha256, len(model), existed=False)
         try:
-            fetch(self.storage, sha256)
+            fetch(self.storage, sha256, READS)
         except CorruptVersion:
             self.storage.replace(model_path(sha256), model)
             return Published(sha256[:12], sha256, len(model), existed=True, mended=True)
@@ -165,7 +166,7 @@ class Registry:
         """Make a version live. Raises PromotionLost when somebody else promoted between our first look and our swap."""
         sha256 = self.find(version)
         base = self._base()
-        data = fetch(self.storage, sha256)
+        data = fetch(self.storage, sha256, READS)
         open_checked(data, sha256, self.url)
         if base.entry and base.sha256 == sha256:
             return Promoted(base.entry, changed=False, recorded=self._record(base.entry))
@@ -180,7 +181,7 @@ class Registry:
         if base.entry is None:
             raise UnknownVersion("nothing is live yet, so there is nothing to roll back.", self.url)
         target, previous = self._before(base.entry)
-        open_checked(fetch(self.storage, target), target, self.url)
+        open_checked(fetch(self.storage, target, READS), target, self.url)
         return self._move(base, "rollback", target, previous, why, who)
 
     def doctor(self, mend: bool = False) -> list[Finding]:
@@ -215,8 +216,28 @@ class Registry:
 
     def entry_at(self, number: int) -> Entry | None:
         """Read one entry of the history."""
-        found = self.storage.get(f"history/{number:08d}.json") if number else None
+        return self._read_entry(f"history/{number:08d}.json") if number else None
+
+    def _read_entry(self, path: str) -> Entry | None:
+        """Read the object of an entry; None when there is none, or it is broken."""
+        found = self._read_steady(path, parse_entry)
         return parse_entry(found.data) if found else None
+
+    def read_pointer_object(self) -> Found | None:
+        """Read the pointer's object."""
+        return self._read_steady(POINTER, is_own_pointer)
+
+    def _read_steady(self, path: str, is_good: Callable[[bytes], object]) -> Found | None:
+        """Read an object until it is good; what reads the same each time is what is stored. Raises StorageDown else."""
+        read: list[Found] = []
+        for _ in range(READS):
+            found = self.storage.get(path)
+            if found is None or is_good(found.data):
+                return found
+            read.append(found)
+        if len({found.data for found in read}) > 1:
+            raise StorageDown(f"{path} reads differently each time; check the network, then try again.", self.url)
+        return read[-1]
 
     def _record(self, entry: Entry) -> bool:
         """Write an entry's object if it is not there; False when another entry has its number."""
@@ -240,7 +261,7 @@ class Registry:
     def _live_bytes(self, base: Base) -> bytes | None:
         """Read the live model for a gate; None when there is none that can be read."""
         try:
-            return fetch(self.storage, base.sha256) if base.sha256 else None
+            return fetch(self.storage, base.sha256, READS) if base.sha256 else None
         except (CorruptVersion, UnknownVersion):
             return None
 
@@ -276,7 +297,7 @@ class Registry:
     def _look_again(self, refused: StorageDown | None) -> Found | None:
         """Read the pointer after a swap that did not clearly succeed."""
         try:
-            return self.storage.get(POINTER)
+            return self.read_pointer_object()
         except StorageDown as error:
             sentence = (
                 "it is not known whether the promotion took effect; run `despam versions` when storage answers again."
@@ -302,6 +323,15 @@ class Registry:
         return PromotionLost(
             f"{winner}, so nothing was changed; look at `despam versions`, then promote again.", self.url
         )
+
+
+def is_own_pointer(data: bytes) -> bool:
+    """Say whether a pointer is as despam wrote it."""
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(body, dict) and is_intact(body)
 
 
 def whoami() -> str:
