@@ -1,8 +1,8 @@
 """A real Chromium in front of a real `despam serve`, and what the page did while a test looked.
 
 Each server is a process on a port of its own, stopped at the end. `visit` opens the page in a fresh context (no
-cookies, no cache) and fails the test afterwards if the page logged an error, threw, asked another host, or kept something
-in the browser: those hold in every state, so every test checks them.
+cookies, no cache) and fails the test afterwards if the page logged an error, threw, asked another host, or kept
+something in the browser: those hold in every state, so every test checks them.
 """
 
 from __future__ import annotations

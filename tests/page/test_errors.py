@@ -137,6 +137,8 @@ def test_a_key_is_asked_for_used_and_kept_in_memory_only(browser: Browser) -> No
         expect(alert).to_be_hidden()
         expect(page.locator("#userInput")).to_have_value(HAM)
         assert "sesame" not in page.content()
+        page.get_by_role("link", name="Model card").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Measured on messages held out")
         page.reload()
         ask(page)
         expect(alert).to_contain_text("This server asks for a key.")
@@ -164,6 +166,26 @@ def test_the_model_card_says_its_errors_in_its_own_place(visit: Visit) -> None:
     answer_with(page, 500, path="**/model")
     page.get_by_role("link", name="Model card").click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("The server had a problem of its own.")
+
+
+def test_a_key_can_be_given_in_the_model_card(browser: Browser) -> None:
+    with serving(DESPAM_API_KEY="open sesame") as address, opening(browser, address) as visit:
+        page = visit()
+        page.get_by_role("link", name="Model card").click()
+        page.get_by_label("API key").fill("open sesame")
+        page.get_by_role("button", name="Use key").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Measured on messages held out")
+
+
+def test_trying_again_leaves_the_focus_where_one_can_go_on(visit: Visit) -> None:
+    page = visit()
+    answer_with(page, 500)
+    ask(page)
+    page.get_by_role("button", name="Try again").focus()
+    page.unroute_all()
+    page.keyboard.press("Enter")
+    expect(page.locator("#result")).to_have_text("Prediction: HAM")
+    expect(page.get_by_role("button", name="Analyze")).to_be_focused()
 
 
 def test_a_failed_second_question_leaves_the_verdict_alone(visit: Visit) -> None:

@@ -108,6 +108,7 @@ def test_json_lines_become_a_table(visit: Visit, packed: bool) -> None:
         "30 messages: 10 spam, 20 ham, 0 of them unsure. The file’s own labels agree on 30 of 30 (100 %)."
     )
     assert cells(page, 2)[:4] == ["spam", "ham", "ham", "spam"]
+    expect(page.locator("#answeredBy")).to_contain_text("Answered by model")
 
 
 def test_csv_with_quotes_line_breaks_semicolons_and_a_byte_order_mark(visit: Visit) -> None:

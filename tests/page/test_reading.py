@@ -105,7 +105,8 @@ MAILS = {
     "no headers": b"just a text without headers",
     "encoded subject": b"Subject: =?iso-8859-1?Q?Gr=FC=DFe?= =?utf-8?B?4oKs?=\n\nbody",
     "folded subject": b"Subject: one\n two\nFrom: a@b.example\n\nbody",
-    "base64": b"Subject: s\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\nR3LDvMOfZQ==\n",
+    "base64": b"Subject: s\nContent-Type: text/plain; charset=utf-8\n"
+              b"Content-Transfer-Encoding: base64\n\nR3LDvMOfZQ==\n",
     "nested": b'Subject: s\nContent-Type: multipart/mixed; boundary="o"\n\n'
               b"--o\nContent-Type: multipart/alternative; boundary=i\n\n--i\nContent-Type: text/plain\n\n"
               b"The plain text, long enough to be no stub of anything, says hello to you and all of yours.\n"

@@ -1,4 +1,4 @@
-"""What the page must never do, and what it may cost: hostile text, the policy, bytes over the wire, time to a verdict."""
+"""What the page must never do, and what it may cost: hostile text, the policy, bytes on the wire, time to a verdict."""
 
 from __future__ import annotations
 

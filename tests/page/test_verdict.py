@@ -267,6 +267,7 @@ def test_what_the_page_says_of_the_strongest_clue_is_what_the_api_says(visit: Vi
     page = visit()
     text = "You won a free prize"
     analyze(page, text)
+    expect(page.locator("#whatIf")).not_to_be_empty()
     said = page.locator("#whatIf").inner_text()
     quoted = re.findall("“(.*?)”", said)
     assert quoted

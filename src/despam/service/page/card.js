@@ -4,6 +4,7 @@
 
 import { describeModel, Problem } from "./api.js";
 import { byId, capital, count, el, percent } from "./dom.js";
+import { drawProblem } from "./problem.js";
 
 const FIGURES = [
   ["accuracy", "Accuracy"], ["precision", "Precision"], ["recall", "Recall"], ["f1", "F1"],
@@ -24,7 +25,7 @@ export async function openCard() {
     body.replaceChildren(...draw(await describeModel()));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    body.replaceChildren(el("div", { role: "alert" }, el("p", {}, el("strong", {}, error.title)), el("p", {}, error.advice)));
+    body.replaceChildren(el("div", { role: "alert" }, ...drawProblem(error, openCard)));
   }
 }
 

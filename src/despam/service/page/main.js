@@ -4,15 +4,16 @@
    under way at a time and the latest wins. Invariant: whatever fails, the visitor's text stays where it is, and what
    stands as the verdict belongs to the text last asked about. */
 
-import { classify, classifyMany, describeModel, Problem, useKey } from "./api.js";
+import { classify, classifyMany, describeModel, Problem } from "./api.js";
 import { runBatch } from "./batch.js";
 import { openCard } from "./card.js";
 import { hideTip } from "./clues.js";
-import { byId, el, icon } from "./dom.js";
+import { byId, el } from "./dom.js";
 import { FileProblem, readFile } from "./files.js";
+import { drawProblem } from "./problem.js";
 import { hideBatch, showBatch } from "./table.js";
 import { without } from "./text.js";
-import { hideVerdict, showVerdict, showWhatIf, showZone, strongestClues } from "./verdict.js";
+import { hideVerdict, showModel, showVerdict, showWhatIf, showZone, strongestClues } from "./verdict.js";
 import { EXAMPLES } from "./words.js";
 
 const CLUES_OUT = 5; // how many of the strongest clues to take out, one after the other
@@ -115,6 +116,7 @@ async function classifyRows({ rows, labelled }, name, signal) {
     try {
       await runBatch(rows, going, (done) => table.working(done));
       table.finished(true);
+      showModel(rows.find((row) => row.answer.model)?.answer.model);
     } catch (error) {
       table.finished(false);
       if (!going.aborted) showProblem(error, () => work(begin()));
@@ -134,30 +136,15 @@ function showProblem(problem, retry) {
     showProblem(new Problem("page", "Something in this page went wrong.", "Reload it. Copy your text first: nothing is kept."));
     throw problem;
   }
-  const place = byId("problem");
-  const again = retry && el("button", { type: "button", class: "again", onclick: retry }, "Try again");
-  place.hidden = false;
-  place.dataset.kind = problem.kind;
-  place.replaceChildren(...[
-    el("p", { class: "problemTitle" }, icon("ERROR"), problem.title),
-    el("p", {}, problem.advice),
-    problem.detail && el("p", { class: "quiet" }, "The server said: ", el("bdi", {}, problem.detail)),
-    problem.kind === "key" ? keyForm(retry) : again,
-  ].filter(Boolean));
+  byId("problem").hidden = false;
+  byId("problem").replaceChildren(...drawProblem(problem, retry));
 }
 
 function hideProblem() {
-  byId("problem").hidden = true;
-  byId("problem").replaceChildren();
-}
-
-function keyForm(retry) {
-  const field = el("input", { id: "apiKey", type: "password", autocomplete: "off", spellcheck: "false", required: true });
-  return el("form", { class: "keyForm", onsubmit: (event) => {
-    event.preventDefault();
-    useKey(field.value);
-    retry?.();
-  } }, el("label", { for: "apiKey" }, "API key"), field, el("button", { type: "submit" }, "Use key"));
+  const place = byId("problem");
+  if (place.contains(document.activeElement)) button.focus(); // what had the focus goes away
+  place.hidden = true;
+  place.replaceChildren();
 }
 
 function listen() {

@@ -12,7 +12,6 @@ import { reasonInWords, repairInWords } from "./words.js";
 export function showVerdict(answer, text) {
   const spam = answer.classification === "SPAM";
   const verdict = byId("verdict");
-  verdict.hidden = false;
   verdict.className = spam ? "spam" : "ham";
   byId("result").replaceChildren(icon(answer.classification), `Prediction: ${answer.classification}`);
   byId("summary").replaceChildren(...summary(answer));
@@ -22,12 +21,17 @@ export function showVerdict(answer, text) {
     repairs(answer.repaired),
     ...explanation(answer, text),
   ].filter(Boolean));
-  byId("answeredBy").replaceChildren("Answered by model ", el("code", {}, answer.model));
+  showModel(answer.model);
+}
+
+/** Say which model answered. */
+export function showModel(version) {
+  if (version) byId("answeredBy").replaceChildren("Answered by model ", el("code", {}, version));
 }
 
 /** Take the verdict away: what stands in the page must belong to the message last asked about. */
 export function hideVerdict() {
-  byId("verdict").hidden = true;
+  byId("verdict").className = "none";
   byId("result").replaceChildren();
   byId("summary").replaceChildren();
   byId("details").replaceChildren();
