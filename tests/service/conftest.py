@@ -24,8 +24,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from despam.service.api import Api, Request, Response
+from despam.service.api import Api
 from despam.service.aws_lambda import Door as LambdaDoor
+from despam.service.exchange import Request, Response
 from despam.service.log import write_line
 from despam.service.settings import Settings, build
 

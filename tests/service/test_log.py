@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from despam.service import log, server
-from despam.service.api import Api, Request
+from despam.service.api import Api
+from despam.service.exchange import Request
 
 from .conftest import KINDS, Door, HttpDoor, Opener, wait_for
 from .test_api import Broken

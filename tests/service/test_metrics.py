@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from despam.service.api import OTHER, Response
+from despam.service.exchange import OTHER, Response
 from despam.service.metrics import CONTENT_TYPE, Metrics
 from despam.service.settings import Settings
 

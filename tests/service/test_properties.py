@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from despam.service.answer import encode, write_error
-from despam.service.api import WANTED, Api, Request, Response
+from despam.service.api import Api
 from despam.service.aws_lambda import Door as LambdaDoor
+from despam.service.exchange import WANTED, Request, Response
 from despam.service.settings import Settings, build
 
 from .conftest import EVENTS

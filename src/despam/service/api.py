@@ -16,6 +16,16 @@ import os
 from despam.errors import RequestRefused
 from despam.service.answer import encode, write_error, write_verdict
 from despam.service.body import LIMIT_BYTES, TOO_LARGE, check_headers, check_text, read_text, read_texts
+from despam.service.exchange import (
+    OTHER,
+    Request,
+    Response,
+    is_harmless,
+    matches,
+    name_failure,
+    read_explain,
+    takes_gzip,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,16 +41,10 @@ if TYPE_CHECKING:
         def current(self) -> Model: ...
         def status(self) -> dict[str, object]: ...
 
-    Headers = tuple[tuple[str, str], ...]
-    Route = tuple[str, Callable[["Request"], "Response"]]
+    from despam.service.exchange import Headers
 
-OTHER = "other"  # the route of a path that is none
 READ = "GET, HEAD, OPTIONS"
 WRITE = "POST, OPTIONS"
-# the headers that the brain reads; doors need not hand over others
-WANTED = ("accept-encoding", "content-type", "content-encoding", "x-api-key", "origin", "if-none-match", "x-request-id")
-ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:=+/")
-ID_LENGTH = 128
 
 SECURITY = (
     ("X-Content-Type-Options", "nosniff"),
@@ -56,63 +60,8 @@ PREFLIGHT = (
 
 KEY_WRONG = "This needs an API key; send a right one in the header X-Api-Key."
 NOT_FOUND = "There is nothing at this path; GET /openapi.json lists what there is."
-EXPLAIN_WRONG = '"explain" in the query must be true or false, once.'
 NOT_SET_UP = "The service is not set up right; its log says what is wrong."
 INTERNAL = "Something went wrong here; the log says what, under the id in X-Request-Id."
-
-
-class Request:
-    """What a door hands over: header names in lower case, the path without any prefix, the query as sent."""
-
-    __slots__ = ("body", "headers", "method", "path", "query", "trusted")
-
-    def __init__(
-        self,
-        method: str,
-        path: str,
-        headers: dict[str, str] | None = None,
-        body: bytes = b"",
-        query: str = "",
-        trusted: bool = False,  # a direct invocation: IAM has let it in, so it needs no key
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.headers = {} if headers is None else headers
-        self.body = body
-        self.query = query
-        self.trusted = trusted
-
-
-class Response:
-    """What a door sends on, and below the line what the log may know of it."""
-
-    __slots__ = (
-        "batch",
-        "body",
-        "failure",
-        "headers",
-        "model",
-        "repaired",
-        "request_id",
-        "route",
-        "size_bytes",
-        "status",
-        "verdict",
-    )
-
-    def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
-        self.status = status
-        self.headers = headers  # without X-Request-Id and Content-Length, so that doors can keep them encoded
-        self.body = body
-        self.size_bytes = len(body)  # also of the body that an answer to HEAD leaves out
-        self.request_id = ""
-        # --- for log and metrics
-        self.route = OTHER
-        self.model = ""
-        self.verdict = ""  # SPAM, HAM or nothing
-        self.repaired: tuple[str, ...] = ()
-        self.batch: dict[str, int] | None = None  # how many SPAM, HAM and errors
-        self.failure = ""  # where our own bug is: type and place, never its message
 
 
 class Api:
@@ -167,12 +116,8 @@ class Api:
         """Give the answer its request id, and to HEAD no body."""
         if request.method == "HEAD":
             response.body = b""
-        given = request.headers.get("x-request-id")
-        response.request_id = (
-            given
-            if given and len(given) <= ID_LENGTH and ID_CHARACTERS.issuperset(given)
-            else f"{self.id_start}-{self.id_next():x}"
-        )
+        given = request.headers.get("x-request-id", "")
+        response.request_id = given if is_harmless(given) else f"{self.id_start}-{self.id_next():x}"
         return response
 
     def dispatch(self, request: Request, route: str) -> Response:
@@ -384,42 +329,3 @@ def write_json(found: dict[str, object]) -> bytes:
     import json
 
     return encode(json.dumps(found, ensure_ascii=False, allow_nan=False))
-
-
-def read_explain(query: str) -> bool:
-    """Read `explain` from a query; other names are none of our business."""
-    if "%" in query:
-        from urllib.parse import unquote
-
-        query = unquote(query)
-    values = [pair[8:] for pair in query.split("&") if pair[:8] == "explain=" or pair == "explain"]
-    if not values:
-        return False
-    if len(values) > 1 or values[0] not in ("true", "false"):
-        raise RequestRefused(400, EXPLAIN_WRONG)
-    return values[0] == "true"
-
-
-def matches(known: str, tag: str) -> bool:
-    """Compare If-None-Match with a tag, weakly as RFC 9110 13.1.2 wants it."""
-    return known.strip() == "*" or any(one.strip().removeprefix("W/") == tag for one in known.split(","))
-
-
-def takes_gzip(accepted: str) -> bool:
-    """Say whether Accept-Encoding names gzip and does not weigh it with nothing."""
-    for one in accepted.lower().split(","):
-        name, _, weight = one.partition(";")
-        if name.strip() == "gzip":
-            return weight.replace(" ", "").removeprefix("q=").strip("0.") != "" or not weight
-    return False
-
-
-def name_failure(error: BaseException) -> str:
-    """Name type and place of a bug; its message may quote the text, so it stays out."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(error).__name__
-    code = trace.tb_frame.f_code
-    return f"{type(error).__name__} in {code.co_name}, {os.path.basename(code.co_filename)}:{trace.tb_lineno}"  # noqa: PTH119

@@ -15,8 +15,9 @@ import os
 import time
 
 from despam.errors import DespamError, RequestRefused
-from despam.service.api import WANTED, Request, Response, not_set_up
+from despam.service.api import not_set_up
 from despam.service.body import LIMIT_BYTES, TOO_LARGE
+from despam.service.exchange import WANTED, Request, Response
 from despam.service.log import to_stderr, write_event, write_line
 from despam.service.metrics import Metrics
 from despam.service.settings import Settings, build, from_environ
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any
 
-    from despam.service.api import Api, Headers
+    from despam.service.api import Api
+    from despam.service.exchange import Headers
 
     Scope = dict[str, Any]
     Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -16,7 +16,8 @@ import os
 import time
 
 from despam.errors import DespamError, RequestRefused
-from despam.service.api import ID_CHARACTERS, Api, Request, Response, not_set_up
+from despam.service.api import Api, not_set_up, write_json
+from despam.service.exchange import ID_CHARACTERS, Request, Response
 from despam.service.log import to_stdout, write_emf_line, write_event
 from despam.service.settings import build, from_environ
 
@@ -99,8 +100,6 @@ def read_event(event: Any, api: Api) -> Request:
 
 def read_direct(event: dict[str, Any]) -> Request:
     """Read a direct invocation as in the tutorial: the event is the body."""
-    from despam.service.api import write_json
-
     path = "/classify/batch" if "texts" in event else "/classify"
     query = "explain=true" if event.get("explain") is True else ""
     try:
@@ -147,8 +146,6 @@ def read_body(event: dict[str, Any]) -> bytes:
     if body is None:
         return b""
     if type(body) is dict:  # a console test with the body left as an object
-        from despam.service.api import write_json
-
         return write_json(body)
     if type(body) is not str:
         raise RequestRefused(400, "The body of the event must be a string.")

@@ -16,7 +16,7 @@ from json.encoder import encode_basestring as quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from despam.service.api import Response
+    from despam.service.exchange import Response
 
 METHODS = frozenset(("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"))
 # CloudWatch reads metrics out of the line itself: https://docs.aws.amazon.com/AmazonCloudWatch (embedded metric format)

@@ -14,7 +14,7 @@ from despam.service.log import METHODS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from despam.service.api import Response
+    from despam.service.exchange import Response
 
 BOUNDS_MS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1000.0)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -20,15 +20,15 @@ import time
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from despam.service.answer import encode, write_error
-from despam.service.api import Request, Response
-from despam.service.asgi import THREAD_BYTES, WANTED_BYTES, App
+from despam.service.asgi import HEADS, THREAD_BYTES, WANTED_BYTES, App
+from despam.service.exchange import Request, Response
 from despam.service.log import to_stderr, write_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from despam.service.api import Headers
+    from despam.service.exchange import Headers
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
@@ -220,7 +220,7 @@ class Protocol(HttpToolsProtocol):
         if head is None:
             lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in response.headers)
             head = STATUS_LINE[response.status] + lines.encode("latin-1")
-            if len(self.heads) < 200:
+            if len(self.heads) < HEADS:
                 self.heads[key] = head
         parts = [head]
         for name, value in self.server_state.default_headers:
