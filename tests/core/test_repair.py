@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from despam.core.repair import HEAD, TAIL, Offsets, repair
@@ -86,7 +86,9 @@ def test_only_head_and_tail_are_scored() -> None:
 
 def test_a_long_comment_does_not_push_the_message_out() -> None:
     """Comments and styles do not use up what is read."""
-    source = "<!-- " + "padding " * 20_000 + "--><style>" + "b{} " * 20_000 + "</style>buy pills now" + " filler" * 5_000
+    source = (
+        "<!-- " + "padding " * 20_000 + "--><style>" + "b{} " * 20_000 + "</style>buy pills now" + " filler" * 5_000
+    )
     assert "buy pills now" in repair(source)[0]
 
 
@@ -112,6 +114,7 @@ def test_a_text_made_to_be_slow_is_cheap(name: str) -> None:
     assert len(text) <= HEAD + 1 + TAIL
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(), max_size=200))
 def test_any_text_leads_back(source: str) -> None:
     """Whatever the text, offsets stay inside it and in order of their repaired characters."""

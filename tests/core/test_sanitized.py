@@ -1,4 +1,4 @@
-"""The kernel under AddressSanitizer and UndefinedBehaviorSanitizer: the comparison of the engines runs again, instrumented."""
+"""The kernel under AddressSanitizer and UndefinedBehaviorSanitizer: the engines are compared again, instrumented."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def test_the_kernel_is_clean_under_the_sanitizers(tmp_path: Path) -> None:
     compiler = shutil.which("gcc")
     if not compiler:
         pytest.skip("no gcc on this machine")
-    runtime = subprocess.run([compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True).stdout.strip()
+    runtime = subprocess.run(
+        [compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     if not Path(runtime).is_absolute():
         pytest.skip("gcc has no libasan on this machine: apt install libasan8")
     built = tmp_path / "_native.abi3.so"

@@ -20,6 +20,9 @@
 #define GROUPS 6
 enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
 
+#define FEW_WORDS 2 /* model.FEW_WORDS, model.FEW_SHARE */
+#define FEW_SHARE 5
+
 #define PAIR_FACTOR 31ULL
 #define PAIR_STEP 0x9E3779B1ULL
 
@@ -70,12 +73,14 @@ typedef struct {
     uint8_t *line;         /* blank, words with one blank between, blank */
     uint8_t *written;      /* the same, as written */
     int32_t *start, *len;  /* of each word in line */
-    uint32_t *pair;        /* hash of each word as part of a pair */
-    uint32_t *hash;        /* 32-bit hashes of distinct words */
+    int32_t *which;        /* of each word: its place among the distinct ones */
+    int32_t *first;        /* of each distinct word: where it stands first */
+    uint32_t *pair;        /* of each distinct word: its hash as part of a pair */
+    uint32_t *hash;        /* of each distinct word: its hash */
     int32_t *chars;        /* byte offset of each character, for text beyond ASCII */
-    Py_ssize_t words;
+    Py_ssize_t words, distinct;
     uint32_t *bits;        /* one bit an id: present in the group at hand */
-    uint32_t *slots;       /* open addressing over words, to count distinct ones */
+    int32_t *slots;        /* open addressing over words: 1 + place among the distinct ones */
     uint32_t mask, bits_for;
 } Space;
 
@@ -96,8 +101,9 @@ static int reserve(Py_ssize_t room, uint32_t mask) {
         for (int g = 0; g < GROUPS; g++)
             if (grow((void **)&S.ids[g], (8 * r + 1024) * sizeof(uint32_t))) return -1;
         if (grow((void **)&S.line, r) || grow((void **)&S.written, r) || grow((void **)&S.start, r * 4) ||
-            grow((void **)&S.len, r * 4) || grow((void **)&S.pair, r * 4) || grow((void **)&S.hash, r * 4) ||
-            grow((void **)&S.chars, r * 4))
+            grow((void **)&S.len, r * 4) || grow((void **)&S.which, r * 4) || grow((void **)&S.first, r * 4) ||
+            grow((void **)&S.pair, r * 4) || grow((void **)&S.hash, r * 4) || grow((void **)&S.chars, r * 4) ||
+            grow((void **)&S.slots, 4 * r * 4))
             return -1;
         S.room = room;
     }
@@ -113,25 +119,29 @@ static int reserve(Py_ssize_t room, uint32_t mask) {
 
 typedef struct { const int8_t *w8; const int16_t *w16; } Weights;
 
-static inline void add(int g, uint32_t id) {
-    id &= S.mask;
-    uint32_t *cell = &S.bits[id >> 5], bit = 1u << (id & 31), fresh = !(*cell & bit);
-    *cell |= bit;
-    S.ids[g][S.n[g]] = id;
-    S.n[g] += fresh;
-}
+static inline void add(int g, uint32_t hash) { S.ids[g][S.n[g]++] = hash & S.mask; }
 
-/* Sum the weights of a finished group and clear its bits. */
+/* Leave each id of a group once, and sum the weights: one pass, the memory it will touch fetched ahead. */
 static void finish(int g, Weights w) {
-    const uint32_t *ids = S.ids[g];
-    Py_ssize_t n = S.n[g];
+    enum { AHEAD = 16 };
+    uint32_t *ids = S.ids[g];
+    Py_ssize_t n = S.n[g], kept = 0;
     long long sum = 0;
-    if (w.w8)
-        for (Py_ssize_t i = 0; i < n; i++) { sum += w.w8[ids[i]]; S.bits[ids[i] >> 5] = 0; }
-    else if (w.w16)
-        for (Py_ssize_t i = 0; i < n; i++) { sum += w.w16[ids[i]]; S.bits[ids[i] >> 5] = 0; }
-    else
-        for (Py_ssize_t i = 0; i < n; i++) S.bits[ids[i] >> 5] = 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        uint32_t id = ids[i], bit = 1u << (id & 31);
+        if (i + AHEAD < n) {
+            __builtin_prefetch(&S.bits[ids[i + AHEAD] >> 5], 1);
+            if (w.w8) __builtin_prefetch(&w.w8[ids[i + AHEAD]]);
+        }
+        uint32_t *cell = &S.bits[id >> 5], fresh = !(*cell & bit);
+        *cell |= bit;
+        ids[kept] = id;
+        kept += fresh;
+        if (w.w8) sum += w.w8[id] & -(int)fresh;
+        else if (w.w16) sum += w.w16[id] & -(int)fresh;
+    }
+    for (Py_ssize_t i = 0; i < kept; i++) S.bits[ids[i] >> 5] = 0;
+    S.n[g] = kept;
     S.sum[g] = sum;
 }
 
@@ -140,7 +150,6 @@ static void finish(int g, Weights w) {
 static uint8_t FOLD[256];  /* what a byte is inside a word as written: letter, '0', or 0 for a separator, 1 for nothing */
 static uint8_t LOWER[256];
 static uint8_t MARK[256];  /* 1 + place among the punctuation marks, or 0 */
-static uint8_t ODD[256];   /* 1 where a plain ASCII text needs Python: < & controls, or not ASCII */
 static uint8_t SPACE[256];
 static uint8_t CHUNKY[256]; /* makes a chunk worth a look: digit . @ $ : */
 static uint8_t HOSTED[256]; /* may stand in a host */
@@ -151,7 +160,6 @@ static void make_classes(void) {
         int upper = b >= 'A' && b <= 'Z', lower = b >= 'a' && b <= 'z', digit = b >= '0' && b <= '9';
         FOLD[b] = (uint8_t)(upper || lower ? b : digit ? '0' : b == '\'' ? 1 : 0);
         LOWER[b] = (uint8_t)(upper ? b + 32 : b);
-        ODD[b] = b >= 127 || b == '<' || b == '&' || b < 9 || (b >= 14 && b < 32);
         SPACE[b] = b == ' ' || (b >= 9 && b <= 13);
         CHUNKY[b] = digit || b == '.' || b == '@' || b == '$' || b == ':';
         HOSTED[b] = upper || lower || digit || b == '.' || b == '-';
@@ -161,25 +169,40 @@ static void make_classes(void) {
 
 /* ---- words: grams, windows across, words, pairs, case ---- */
 
-static uint32_t count_distinct(void) {
-    /* words equal in their 32-bit hash are one, as in Python's set of words up to a collision in 2^32: so count by hash there too */
-    uint32_t n = 0, size = 64;
+/* crc32 from another start: crc(a, word) ^ crc(b, word) depends on the length alone (crc32 is affine), so one hash a word will do. */
+enum { SHIFTED = 64 };
+static uint32_t TO_PAIR[SHIFTED];
+
+static void make_shifts(void) {
+    static const uint8_t zeros[SHIFTED];
+    for (int n = 0; n < SHIFTED; n++) TO_PAIR[n] = crc_bytes(SEED[WORDS], zeros, n) ^ crc_bytes(SEED[PAIRS], zeros, n);
+}
+
+/* Hash the words and find the distinct ones: equal in 32 bits is equal here, and in features.py too. */
+static void find_distinct(void) {
+    uint32_t size = 64;
     while (size < 2 * (uint32_t)S.words) size *= 2;
-    if (grow((void **)&S.slots, size * sizeof(uint32_t) * 2)) return UINT32_MAX;
-    memset(S.slots, 0, size * sizeof(uint32_t) * 2);
+    memset(S.slots, 0, size * sizeof(int32_t));
+    S.distinct = 0;
     for (Py_ssize_t i = 0; i < S.words; i++) {
-        uint32_t h = S.hash[i], at = (h * 0x9E3779B1u) >> 7 & (size - 1);
-        while (S.slots[2 * at] && S.slots[2 * at + 1] != h) at = (at + 1) & (size - 1);
-        if (!S.slots[2 * at]) { S.slots[2 * at] = 1; S.slots[2 * at + 1] = h; S.hash[n++] = h; }
+        const uint8_t *p = S.line + S.start[i];
+        uint32_t h = ~crc_bytes(SEED[WORDS], p, S.len[i]), at = (h * 0x9E3779B1u) >> 7 & (size - 1);
+        while (S.slots[at] && S.hash[S.slots[at] - 1] != h) at = (at + 1) & (size - 1);
+        if (!S.slots[at]) {
+            S.hash[S.distinct] = h;
+            S.pair[S.distinct] = S.len[i] < SHIFTED ? h ^ TO_PAIR[S.len[i]] : ~crc_bytes(SEED[PAIRS], p, S.len[i]);
+            S.first[S.distinct] = (int32_t)i;
+            S.slots[at] = (int32_t)++S.distinct;
+        }
+        S.which[i] = S.slots[at] - 1;
     }
-    return n;
 }
 
 static void scan_ascii_line(Py_ssize_t end, Weights w) {
     const uint8_t *line = S.line;
-    for (Py_ssize_t i = 0; i < S.words; i++) {
-        const uint8_t *p = line + S.start[i];
-        Py_ssize_t n = S.len[i];
+    for (Py_ssize_t d = 0; d < S.distinct; d++) {
+        const uint8_t *p = line + S.start[S.first[d]];
+        Py_ssize_t n = S.len[S.first[d]];
         /* the windows of " word ": n - 1 of four, n - 2 of five */
         for (Py_ssize_t k = 0; k + 1 < n; k++) {
             uint32_t c = step4(SEED[GRAMS], p - 1 + k);
@@ -203,15 +226,17 @@ static void scan_wide_line(Py_ssize_t end, Weights w) {
     for (Py_ssize_t i = 0; i < end; i++)
         if ((line[i] & 0xC0) != 0x80) S.chars[count++] = (int32_t)i;
     S.chars[count] = (int32_t)end;
-    Py_ssize_t at = 0;
+    Py_ssize_t at = 0, word = 0;
     while (at + 1 < count) { /* `at` is the blank before a word */
         Py_ssize_t stop = at + 1;
         while (line[S.chars[stop]] != ' ') stop++;
-        for (Py_ssize_t k = at; k + 4 <= stop + 1; k++) {
+        int fresh = S.words && S.first[S.which[word]] == word;
+        for (Py_ssize_t k = at; fresh && k + 4 <= stop + 1; k++) {
             uint32_t c = crc_bytes(SEED[GRAMS], line + S.chars[k], S.chars[k + 4] - S.chars[k]);
             add(GRAMS, ~c);
             if (k + 5 <= stop + 1) add(GRAMS, ~crc_bytes(c, line + S.chars[k + 4], S.chars[k + 5] - S.chars[k + 4]));
         }
+        word++;
         at = stop;
     }
     finish(GRAMS, w);
@@ -226,18 +251,12 @@ static void scan_wide_line(Py_ssize_t end, Weights w) {
 
 /* Words, pairs and case from line/written/start/len. */
 static void scan_words(const int32_t *written_start, const int32_t *written_len, Weights w) {
-    for (Py_ssize_t i = 0; i < S.words; i++) {
-        const uint8_t *p = S.line + S.start[i];
-        uint32_t h = ~crc_bytes(SEED[WORDS], p, S.len[i]);
-        S.hash[i] = h;
-        add(WORDS, h);
-    }
+    for (Py_ssize_t d = 0; d < S.distinct; d++) add(WORDS, S.hash[d]);
     finish(WORDS, w);
-    for (Py_ssize_t i = 0; i < S.words; i++) {
-        uint32_t right = ~crc_bytes(SEED[PAIRS], S.line + S.start[i], S.len[i]);
-        S.pair[i] = right;
+    for (Py_ssize_t i = 1; i < S.words; i++) {
+        uint32_t right = S.pair[S.which[i]];
         for (Py_ssize_t gap = 1; gap <= 3 && gap <= i; gap++)
-            add(PAIRS, (uint32_t)(S.pair[i - gap] * PAIR_FACTOR + right + (uint64_t)gap * PAIR_STEP));
+            add(PAIRS, (uint32_t)(S.pair[S.which[i - gap]] * PAIR_FACTOR + right + (uint64_t)gap * PAIR_STEP));
     }
     finish(PAIRS, w);
     for (Py_ssize_t i = 0; i < S.words; i++) {
@@ -389,12 +408,12 @@ static void word_shapes(void) {
 
 static void character_shapes(const uint8_t *t, Py_ssize_t length) {
     Py_ssize_t seen[128] = {0}, capitals = 0, latin = 0, digits = 0, marks = 0;
-    int run = 0, four = 0;
-    for (Py_ssize_t i = 0; i < length; i++) {
-        seen[t[i] & 127]++;
-        if (i && (t[i] == '!' || t[i] == '?') && (t[i - 1] == '!' || t[i - 1] == '?')) run = 1;
-        if (i > 2 && t[i] == t[i - 1] && t[i] == t[i - 2] && t[i] == t[i - 3] && t[i] > ' ' && t[i] < 127) four = 1;
-    }
+    uint8_t run = 0, four = 0;
+    for (Py_ssize_t i = 0; i < length; i++) seen[t[i] & 127]++;
+    for (Py_ssize_t i = 1; i < length; i++)
+        run |= ((t[i] == '!') | (t[i] == '?')) & ((t[i - 1] == '!') | (t[i - 1] == '?'));
+    for (Py_ssize_t i = 3; i < length; i++)
+        four |= (t[i] == t[i - 1]) & (t[i] == t[i - 2]) & (t[i] == t[i - 3]) & (t[i] > ' ');
     for (int b = 'A'; b <= 'Z'; b++) { capitals += seen[b]; latin += seen[b] + seen[b + 32]; }
     for (int b = '0'; b <= '9'; b++) digits += seen[b];
     for (int i = 0; MARKS[i]; i++) {
@@ -426,16 +445,29 @@ static void character_shapes(const uint8_t *t, Py_ssize_t length) {
 
 /* ---- scan: a plain ASCII text ---- */
 
-static int needs_python(const uint8_t *t, Py_ssize_t n) {
-    uint8_t odd = 0;
-    for (Py_ssize_t i = 0; i < n; i++) odd |= ODD[t[i]];
-    if (odd) return 1;
-    /* letters spaced out: more than repair.SPACED finds is all right, less is not */
-    for (Py_ssize_t i = 1; i + 5 < n; i++)
-        if (t[i] == t[i + 2] && t[i] == t[i + 4] && FOLD[t[i]] <= 1 && FOLD[t[i - 1]] > '9' && FOLD[t[i + 1]] > '9' &&
-            FOLD[t[i + 3]] > '9' && FOLD[t[i + 5]] > '9')
-            return 1;
+/* Say whether letters may be spaced out: more than repair.SPACED finds is all right, less is not. */
+static int may_be_spaced(const uint8_t *t, Py_ssize_t n) {
+    enum { BLOCK = 64 };
+    for (Py_ssize_t from = 1; from + 5 < n; from += BLOCK) {
+        Py_ssize_t to = from + BLOCK < n - 5 ? from + BLOCK : n - 5;
+        uint8_t hint = 0;
+        for (Py_ssize_t i = from; i < to; i++) hint |= (t[i] == t[i + 2]) & (t[i] == t[i + 4]) & (t[i + 1] != t[i]);
+        if (!hint) continue;
+        for (Py_ssize_t i = from; i < to; i++)
+            if (t[i] == t[i + 2] && t[i] == t[i + 4] && FOLD[t[i]] <= 1 && FOLD[t[i - 1]] > '9' && FOLD[t[i + 1]] > '9' &&
+                FOLD[t[i + 3]] > '9' && FOLD[t[i + 5]] > '9')
+                return 1;
+    }
     return 0;
+}
+
+static int needs_python(const uint8_t *t, Py_ssize_t n) {
+    uint8_t odd = 0; /* compares instead of a table: the compiler makes 16 at once of them */
+    for (Py_ssize_t i = 0; i < n; i++)
+        odd |= (t[i] >= 127) | (t[i] == '<') | (t[i] == '&') | (t[i] < 9) | ((t[i] >= 14) & (t[i] < 32));
+    if (odd) return 1;
+    if (n <= 2 * (HEAD + TAIL)) return may_be_spaced(t, n);
+    return may_be_spaced(t, 2 * HEAD) || may_be_spaced(t + n - 2 * TAIL, 2 * TAIL);
 }
 
 static Py_ssize_t fold(const uint8_t *t, Py_ssize_t n) {
@@ -466,12 +498,17 @@ static Py_ssize_t fold(const uint8_t *t, Py_ssize_t n) {
     return out;
 }
 
-static PyObject *answer(uint32_t distinct, const uint8_t *known, uint32_t known_mask) {
+static uint32_t count_known(uint32_t distinct, const uint8_t *known, uint32_t known_mask) {
     uint32_t hits = 0;
     for (uint32_t i = 0; i < distinct; i++) {
         uint32_t h = S.hash[i] & known_mask;
         hits += known[h >> 3] >> (h & 7) & 1;
     }
+    return hits;
+}
+
+static PyObject *answer(uint32_t distinct, const uint8_t *known, uint32_t known_mask) {
+    uint32_t hits = count_known(distinct, known, known_mask);
     return Py_BuildValue("((LLLLLL)(nnnnnn)II)", S.sum[0], S.sum[1], S.sum[2], S.sum[3], S.sum[4], S.sum[5], S.n[0], S.n[1],
                          S.n[2], S.n[3], S.n[4], S.n[5], hits, distinct);
 }
@@ -501,13 +538,14 @@ static uint32_t scan_plain(const uint8_t *t, Py_ssize_t n, Weights w, uint32_t m
     }
     memset(S.n, 0, sizeof S.n);
     Py_ssize_t end = fold(t, n);
+    find_distinct();
     scan_ascii_line(end, w);
     scan_words(S.start, S.len, w);
     word_shapes();
     character_shapes(t, n);
     chunk_shapes(t, n);
     finish(SHAPES, w);
-    return count_distinct();
+    return (uint32_t)S.distinct;
 }
 
 typedef struct { Py_buffer weights, known; } Views;
@@ -557,6 +595,66 @@ static PyObject *scan(PyObject *self, PyObject *args) {
     PyObject *result = distinct == UINT32_MAX ? NULL : answer(distinct, v.known.buf, (uint32_t)(v.known.len * 8 - 1));
     close_views(&v);
     return result;
+}
+
+/* ---- a bound model: buffers held open, the score computed here ---- */
+
+typedef struct {
+    Views views;
+    Weights weights;
+    double bias, factors[GROUPS];
+} Bound;
+
+static const char BOUND[] = "despam.bound";
+
+static void unbind(PyObject *capsule) {
+    Bound *b = PyCapsule_GetPointer(capsule, BOUND);
+    close_views(&b->views);
+    PyMem_Free(b);
+}
+
+/* bind(weights, known, bias, factors) -> a handle for score(); it keeps the buffers open as long as it lives */
+static PyObject *bind(PyObject *self, PyObject *args) {
+    (void)self;
+    PyObject *weights, *known;
+    Bound *b = PyMem_Calloc(1, sizeof *b);
+    if (!b) return PyErr_NoMemory();
+    double *f = b->factors;
+    if (!PyArg_ParseTuple(args, "OOd(dddddd)", &weights, &known, &b->bias, f, f + 1, f + 2, f + 3, f + 4, f + 5) ||
+        open_views(&b->views, weights, known, &b->weights)) {
+        PyMem_Free(b);
+        return NULL;
+    }
+    PyObject *capsule = PyCapsule_New(b, BOUND, unbind);
+    if (!capsule) {
+        close_views(&b->views);
+        PyMem_Free(b);
+    }
+    return capsule;
+}
+
+/* score(handle, text) -> (score, known words, distinct words), the score alone where the evidence is enough
+   (model.too_little), or None where Python must look. The float operations are model.HashedScorer.combine's, one by one. */
+static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) {
+    (void)self;
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "score takes a handle and a text");
+        return NULL;
+    }
+    Bound *b = PyCapsule_GetPointer(args[0], BOUND);
+    if (!b) return NULL;
+    Py_ssize_t n;
+    const uint8_t *t = plain_text(args[1], &n);
+    if (!t) Py_RETURN_NONE;
+    uint32_t mask = (uint32_t)(b->views.weights.len / b->views.weights.itemsize - 1);
+    uint32_t distinct = scan_plain(t, n, b->weights, mask);
+    if (distinct == UINT32_MAX) return NULL;
+    double sum = b->bias;
+    for (int g = 0; g < GROUPS; g++)
+        if (S.n[g]) sum += b->factors[g] * (double)S.sum[g] / sqrt((double)S.n[g]);
+    uint32_t hits = count_known(distinct, b->views.known.buf, (uint32_t)(b->views.known.len * 8 - 1));
+    if (hits >= FEW_WORDS && hits * FEW_SHARE >= distinct) return PyFloat_FromDouble(sum);
+    return Py_BuildValue("(dII)", sum, hits, distinct);
 }
 
 static int check_mask(unsigned long mask) {
@@ -614,11 +712,12 @@ static uint32_t scan_made(Py_buffer *line, Py_buffer *written, Py_buffer *shapes
     if (S.words < 0 || S.words != as_written) {
         PyErr_SetString(PyExc_ValueError, "the lines do not hold the same words");
     } else {
+        find_distinct();
         scan_wide_line(line->len, w);
         scan_words(wstart, wlen, w);
         for (Py_ssize_t i = 0; i + 4 <= shapes->len; i += 4) add(SHAPES, load32((const uint8_t *)shapes->buf + i));
         finish(SHAPES, w);
-        distinct = count_distinct();
+        distinct = (uint32_t)S.distinct;
     }
     free(wstart);
     return distinct;
@@ -770,6 +869,8 @@ static PyObject *solve(PyObject *self, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
+    {"bind", bind, METH_VARARGS, "Hold a model's buffers for score()."},
+    {"score", (PyCFunction)(void (*)(void))score, METH_FASTCALL, "Score a plain ASCII text with a bound model."},
     {"scan", scan, METH_VARARGS, "Measure a plain ASCII text."},
     {"scan_ids", scan_ids, METH_VARARGS, "Give the ids of a plain ASCII text."},
     {"scan_line", scan_line, METH_VARARGS, "Measure words that Python has made."},
@@ -788,6 +889,7 @@ PyMODINIT_FUNC PyInit__native(void) {
         uint32_t seed = ~crc_bytes(0xFFFFFFFFu, (const uint8_t *)names[g], (Py_ssize_t)strlen(names[g]));
         SEED[g] = ~seed;
     }
+    make_shifts();
     PyObject *m = PyModule_Create(&module);
     if (m && PyModule_AddIntConstant(m, "FEATURE_VERSION", FEATURE_VERSION)) { Py_DECREF(m); return NULL; }
     return m;

@@ -41,6 +41,7 @@ FORMAT = "despam-1"
 NUMBER_LIMIT = 1e6  # a bias, scale or calibration beyond it is no model that was trained
 FEW_WORDS = 2  # fewer known words than this carry no confident verdict
 FEW_SHARE = 5  # nor do they when they are less than one in five
+NOT_REPAIRED: tuple[str, ...] = ()
 
 
 class Clue:
@@ -168,12 +169,12 @@ class Model:
     def _open_scorer(self, tensors: dict[str, memoryview]) -> Scorer:
         """Hand the tensors to the recipe."""
         if self.recipe == "default":
-            return HashedScorer(tensors, self.settings, self.bias, self.path)
+            scorer_class = HashedScorer if features.native is None else NativeScorer
+            return scorer_class(tensors, self.settings, self.bias, self.path)
         if self.recipe == "tfidf":
             from despam.core.tfidf import Tfidf
 
-            scorer: Scorer = Tfidf(tensors, self.settings, self.bias, self.path)
-            return scorer
+            return Tfidf(tensors, self.settings, self.bias, self.path)
         raise VersionError(
             f"the recipe {self.recipe[:40]!r} is unknown to this despam; it reads default, tfidf", self.path
         )
@@ -222,7 +223,10 @@ class Model:
         probability = self.probability(score)
         if reason:
             # little evidence gets no confident probability: it stays inside the unsure band, on its side of the cutoff
-            probability = min(max(probability, self.unsure_low), self.unsure_high)
+            held = min(max(probability, self.unsure_low), self.unsure_high)
+            # a strict cutoff can be an end of the band: there nothing is moved, for the verdict must not turn
+            if held != self.cutoff and (held >= self.cutoff) == (probability >= self.cutoff):
+                probability = held
         elif self.unsure_low <= probability < self.unsure_high:
             reason = "between the two cutoffs"
         return Verdict(self, text, score, probability, repaired, reason)
@@ -289,6 +293,26 @@ class HashedScorer:
         from despam.core.clues import explain
 
         return explain(text, self.weights, self.factors)
+
+
+class NativeScorer(HashedScorer):
+    """The same with the kernel: plain ASCII is scored in one call, with the same float operations one by one."""
+
+    def __init__(self, tensors: dict[str, memoryview], settings: dict[str, Any], bias: float, path: str) -> None:
+        """Check as HashedScorer does, then hand the buffers to the kernel."""
+        super().__init__(tensors, settings, bias, path)
+        self._score = features.native.score
+        self._handle = features.native.bind(self.weights, self.known, bias, self.factors)
+
+    def measure(self, text: str) -> tuple[float, tuple[str, ...], str]:
+        """Give (score, kinds of repair, reason of too little evidence)."""
+        if text.isascii():
+            found = self._score(self._handle, text)
+            if type(found) is float:
+                return found, NOT_REPAIRED, ""
+            if found is not None:
+                return found[0], NOT_REPAIRED, too_little(found[1], found[2])
+        return super().measure(text)
 
 
 def too_little(known: int, words: int) -> str:

@@ -1,0 +1,158 @@
+"""The model: verdicts, exact clues, evidence, and one answer whatever the door."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import despam
+from despam.core.model import Model
+from despam.errors import ModelError
+
+SPAM = "URGENT! You have won a £1000 prize, call 09061701461 now"
+HAM = "Are you coming home for dinner tonight? Mum is cooking."
+
+
+def exact(verdict: despam.Verdict) -> bool:
+    """Say whether the clues and the bias are the score."""
+    total = math.fsum(clue.contribution for clue in verdict.clues) + verdict.bias
+    return abs(total - verdict.score) < 1e-9
+
+
+def test_the_promise_of_the_front_page(bundled: Model) -> None:
+    """The tutorial's spam is spam, a message from mum is not, and the reasons are there."""
+    assert bundled.classify("WIN a free iPhone now").classification == "SPAM"
+    assert bundled.classify(SPAM).classification == "SPAM"
+    assert bundled.classify(HAM).classification == "HAM"
+    assert bundled.classify(SPAM).clues[0].contribution > 0
+
+
+def test_clues_are_exact_on_every_bundled_message(bundled: Model, data_folder: Path) -> None:
+    """Contributions plus bias equal the score to 1e-9, and every span is inside its text."""
+    checked = 0
+    for path in sorted(data_folder.glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for line in list(lines)[::25]:
+                verdict = bundled.classify(json.loads(line)["text"])
+                assert exact(verdict)
+                for clue in verdict.clues:
+                    assert clue.start is None or verdict.text[clue.start : clue.end] == clue.text
+                checked += 1
+    assert checked > 500
+
+
+@settings(deadline=None)
+@given(st.text(alphabet=st.characters(), max_size=150))
+def test_clues_are_exact_on_any_text(text: str) -> None:
+    """Whatever the text."""
+    assert exact(despam.load().classify(text))
+
+
+DISGUISES = {
+    "look-alikes": "URGЕNT! Yоu hаvе wоn а prizе",
+    "zero-width": "URG\u200bENT! You have w\u200bon a pr\u200bize",
+    "spaced-out": "U R G E N T You have won a p r i z e",
+    "full-width": "ＵＲＧＥＮＴ You have won a ｐｒｉｚｅ",
+    "html": "URG<b></b>ENT! You have won a pr<i></i>ize",
+}
+
+
+@pytest.mark.parametrize("kind", DISGUISES)
+def test_a_disguise_is_seen_through_and_reported(kind: str, bundled: Model) -> None:
+    """The verdict stays, the repair is named, and the clue is the disguised word as it was sent."""
+    verdict = bundled.classify(DISGUISES[kind])
+    assert verdict.classification == "SPAM"
+    assert kind in verdict.repaired
+    prize = max((clue for clue in verdict.clues if clue.start is not None), key=lambda clue: clue.start or 0)
+    assert verdict.text[prize.start : prize.end] == prize.text
+    assert exact(verdict)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "ok", "😀😀😀", "?!", "ชนะรางวัลใหญ่โทรเลย"])
+def test_too_little_evidence_is_unsure(text: str, bundled: Model) -> None:
+    """Nothing known, no confident verdict: unsure, with the reason, and a probability inside the band."""
+    verdict = bundled.classify(text)
+    assert verdict.unsure
+    assert verdict.unsure_reason.startswith("too little evidence")
+    assert bundled.unsure_low <= verdict.spam_probability <= bundled.unsure_high
+
+
+def test_probability_and_cutoff_decide(bundled: Model) -> None:
+    """SPAM is where the probability reaches the cutoff; the score is its log-odds."""
+    for text in (SPAM, HAM):
+        verdict = bundled.classify(text)
+        assert (verdict.spam_probability >= verdict.cutoff) == (verdict.classification == "SPAM")
+        assert verdict.spam_probability == pytest.approx(1 / (1 + math.exp(-verdict.score)))
+        assert verdict.model == bundled.version == bundled.sha256[:12]
+
+
+def test_a_model_from_bytes_is_the_same(bundled: Model) -> None:
+    """Mapped or in memory: the same version and the same scores."""
+    copy = Model.from_bytes(Path(bundled.path).read_bytes())
+    assert copy.version == bundled.version
+    assert copy.score(SPAM) == bundled.score(SPAM)
+
+
+def test_many_are_classified_in_order_without_reading_ahead(bundled: Model) -> None:
+    """classify_many is an iterator: it takes one text for each verdict."""
+    taken = []
+
+    def texts() -> object:
+        for text in (SPAM, HAM, SPAM):
+            taken.append(text)
+            yield text
+
+    verdicts = bundled.classify_many(texts())  # type: ignore[arg-type]
+    assert next(iter(verdicts)).classification == "SPAM"
+    assert len(taken) == 1
+
+
+def test_many_with_jobs_are_the_same(bundled: Model) -> None:
+    """Several processes give the same verdicts in the same order, with clues."""
+    texts = [SPAM, HAM, "ok", "😀", SPAM.lower()] * 200
+    alone = [(v.score, v.repaired, v.unsure_reason) for v in bundled.classify_many(texts)]
+    shared = list(bundled.classify_many(iter(texts), jobs=2))
+    assert [(v.score, v.repaired, v.unsure_reason) for v in shared] == alone
+    assert exact(shared[0])
+
+
+def test_mail_is_read_first(bundled: Model) -> None:
+    """Bytes or text of a mail source: subject and body decide, offsets refer to what was read."""
+    source = b"From: a@b.example\nSubject: =?utf-8?q?You_have_won?=\n\nCall 09061701461 to claim your prize\n"
+    verdict = bundled.classify_mail(source)
+    assert "won" in verdict.text
+    assert bundled.classify(source.decode(), mail=True).score == verdict.score
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    """The error names the path."""
+    with pytest.raises(ModelError, match=r"nowhere\.safetensors: cannot be opened"):
+        despam.load(tmp_path / "nowhere.safetensors")
+
+
+def test_bytes_are_no_text(bundled: Model) -> None:
+    """A wrong type is said, with the way to do it right."""
+    with pytest.raises(TypeError, match="classify_mail"):
+        bundled.classify(b"bytes")  # type: ignore[arg-type]
+
+
+PURE = "import despam, sys; m = despam.load(sys.argv[1]); print([m.score(t) for t in sys.argv[2:]])"
+
+
+def test_both_engines_give_the_same_scores(make_model: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process with DESPAM_PURE and one without print the same floats."""
+    command = [sys.executable, "-c", PURE, str(make_model()), SPAM, HAM, "раyраl <b>x</b>", ""]
+    monkeypatch.delenv("DESPAM_PURE", raising=False)
+    with_kernel = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    monkeypatch.setenv("DESPAM_PURE", "1")
+    pure = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert with_kernel == pure != ""
