@@ -65,7 +65,7 @@ def find_port() -> int:
 @contextlib.contextmanager
 def serving(command: list[str], port: int, folder: Path) -> Iterator[int]:
     """Run a server until the block ends; give its process id."""
-    with (folder / "server.log").open("wb") as log:
+    with (folder / "server.log").open("ab") as log:  # appending, so that it can be emptied
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         try:
             wait_until_it_answers(port, process)
@@ -115,7 +115,7 @@ def load(port: int, folder: Path, seconds: float, connections: int = 16, delay_m
     script = folder / "load.lua"
     code = LOAD.replace("BODIES", str(folder / "bodies.txt"))
     script.write_text(code + (DELAY.replace("MILLISECONDS", f"{delay_ms:.3f}") if delay_ms else ""))
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), "--latency"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(script), "--latency"]
     done = subprocess.run([*command, f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=True)
     failed = re.search(r"Non-2xx.*|Socket errors.*", done.stdout)
     if failed:
