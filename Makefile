@@ -46,13 +46,13 @@ $(VENV)/.dev: $(VENV)/.tools $(FRAME)
 	@$(BIN)/python -m pip download -qq --disable-pip-version-check -c constraints.txt -d $(VENV)/wheelhouse click rich
 	@touch $@ $(VENV)/.serve
 
-# the kernel again when its source changed; without a compiler despam runs on Python
+# the kernel again when its source changed or there is none; without a compiler despam runs on Python
 $(VENV)/.kernel: $(KERNEL) setup.py | $(VENV)/.serve
 	@env -u DESPAM_PURE $(BIN)/python setup.py -q build_ext --inplace
-	@touch $@
+	@! ls src/despam/core/_native*.so >/dev/null 2>&1 || touch $@
 
 system: ## Install Chromium and a C compiler where apt may; else say what is skipped.
-	@.ci/system-packages
+	@.ci/system-packages $(PYTHON)
 
 ## ---------------------------------------------------------------- use
 
