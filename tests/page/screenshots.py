@@ -1,7 +1,7 @@
 """Take the pictures of the page that README and docs show: `python -m tests.page.screenshots`.
 
 Runs the same server and browser as the tests, so a picture never shows what the page cannot do. Not a test: nothing
-runs it but a person who changed the page. Writes to docs/images, in few colours, which a page this calm does not notice.
+runs it but a person who changed the page. Writes to docs/images, in few colours: a page this calm does not mind.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def pictures(browser: Browser, address: str) -> None:
         page = browser.new_page(color_scheme=scheme, viewport={"width": 860, "height": 900})  # type: ignore[arg-type]
         page.goto(address)
         example(page, which)
-        take(page, name)
+        take(page, name, 1400)
     page = browser.new_page(color_scheme="light", viewport={"width": 860, "height": 900})
     page.goto(address)
     rows = "".join(json.dumps({"label": label, "text": text}) + "\n" for label, text in MESSAGES)
