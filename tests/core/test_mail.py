@@ -56,6 +56,8 @@ def test_encoded_words_that_share_a_character_are_joined_first() -> None:
         ("Content-Transfer-Encoding: BASE64", b"R3LDvMOf\nZQ=", "Grüße"),
         ("Content-Transfer-Encoding: base64", b"R3LDvMOfZQ!!", "Grüße"),
         ("Content-Transfer-Encoding: base64", b"***", "***"),
+        ("Content-Transfer-Encoding: base64", b"YWI=\n\n-- \nlist footer here\n", "ab\n-- \nlist footer here"),
+        ("Content-Transfer-Encoding: base64", b"YWI=\nYWI=\n", "abab"),
         ("Content-Transfer-Encoding: quoted-printable", b"Gr=C3=BC=C3=9F=\ne =ZZ", "Grüße =ZZ"),
         ("Content-Transfer-Encoding: none-such", b"as it is", "as it is"),
         ("Content-Type: text/plain; charset=iso-8859-1", b"caf\xe9 \x80", "café €"),

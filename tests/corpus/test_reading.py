@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import random
 import tracemalloc
 from pathlib import Path
 
@@ -406,3 +407,60 @@ def test_the_repositorys_data_are_found_and_read(data_folder: Path) -> None:
     assert path is not None
     rows = list(corpus.read(path))
     assert (len(rows), sum(row.label == "spam" for row in rows)) == (5574, 747)
+
+
+SEEDS = {
+    "a.csv": b'text,label,n\n"win, ""now""\nx",spam,1\n' + "café,ham,2\n".encode() * 5,
+    "a.tsv": b"text\tlabel\nwin\tspam\nx\tham\n" * 3,
+    "a.jsonl": b'{"text": "win now", "label": "spam", "n": [1, {"a": 2}]}\n{"text": "x", "label": 0}\n' * 4,
+    "a.jsonl.gz": gzip.compress(b'{"text": "win now", "label": "spam"}\n' * 9),
+    "spam.mbox": b"From x\nSubject: =?utf-8?b?w7w=?=\nContent-Type: multipart/mixed; boundary=a\n\n--a\n\nhi\n--a--\n\n"
+    * 3,
+    "unnamed": "text;label\nwin;spam\nx;ham\n".encode("utf-16"),
+}
+PIECES = [
+    *b'"\n\r\0\xff,\t;{}[\x1a\x85',
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"From ",
+    b"\\ud800",
+    b"1e999",
+    b"spam",
+    b"text",
+]
+
+
+def mutate(data: bytes, chance: random.Random) -> bytes:
+    made = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 5))):
+        at = chance.randrange(len(made) + 1)
+        piece = chance.choice(PIECES)
+        kind = chance.randrange(4)
+        if kind == 0:
+            made[at:at] = bytes((piece,)) if isinstance(piece, int) else piece
+        elif kind == 1:
+            made[at : at + 1] = bytes((chance.randrange(256),))
+        elif kind == 2:
+            del made[at : at + chance.randrange(1, 20)]
+        else:
+            del made[at:]
+    return bytes(made)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_a_damaged_file_gives_rows_or_one_sentence_and_nothing_else(tmp_path: Path, name: str) -> None:
+    chance = random.Random(7)
+    outcomes = set()
+    for _ in range(250):
+        path = write(tmp_path / name, mutate(SEEDS[name], chance))
+        for options in ({}, {"labelled": False, "lenient": True}):
+            try:
+                rows = list(corpus.read(path, **options))  # type: ignore[arg-type]
+            except DataError as error:
+                assert "\n" not in str(error)
+                outcomes.add("sentence")
+            else:
+                assert all(isinstance(row.text, str) for row in rows)
+                assert options or {row.label for row in rows} <= {"spam", "ham"}
+                outcomes.add("rows")
+    assert outcomes == {"sentence", "rows"}

@@ -231,12 +231,21 @@ def parameter(head: dict[bytes, bytes], name: bytes) -> bytes:
 def decode_transfer(raw: bytes, encoding: bytes) -> bytes:
     """Undo base64 or quoted-printable, as far as it goes."""
     if encoding == b"base64":
-        letters = NOT_BASE64.sub(b"", raw)
-        whole = letters[: len(letters) // 4 * 4] if len(letters) % 4 == 1 else letters + b"=" * (-len(letters) % 4)
-        return binascii.a2b_base64(whole) or raw
+        head, _, tail = raw.partition(b"=")
+        tail = tail.lstrip(b"=\n\t ")
+        if b" " in tail.rstrip():  # a mailing list's footer, put behind what was encoded
+            return decode_base64(head) + b"\n" + tail
+        pieces = raw.split(b"=", PART_LIMIT)  # padding ends a piece; some senders put pieces one behind the other
+        return b"".join(map(decode_base64, pieces)) or raw
     if encoding == b"quoted-printable":
         return binascii.a2b_qp(raw)
     return raw
+
+
+def decode_base64(raw: bytes) -> bytes:
+    """Decode the letters of base64 among whatever else there is."""
+    letters = NOT_BASE64.sub(b"", raw)
+    return binascii.a2b_base64(letters[:-1] if len(letters) % 4 == 1 else letters + b"=" * (-len(letters) % 4))
 
 
 def decode_text(raw: bytes, charset: bytes | str) -> str:
