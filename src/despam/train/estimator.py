@@ -87,6 +87,17 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.n_features_in_ = 1
         return self
 
+    @classmethod
+    def from_model(cls, model: Model) -> SpamClassifier:
+        """Give a model file as a fitted classifier of `ham` and `spam`."""
+        made = cls()
+        made.classes_ = np.array(["ham", "spam"])
+        made.spam_index_ = 1
+        made.model_data_ = bytes(memoryview(model._data))
+        made.card_ = model.card
+        made.n_features_in_ = 1
+        return made
+
     def _find_spam(self, classes: NDArray[Any]) -> Any:
         """Find which of the two classes is spam."""
         if self.spam_label is not None:

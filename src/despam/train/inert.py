@@ -39,7 +39,7 @@ REFUSED = {
 }
 SPARSE = {f"{form}_{kind}" for form in ("csr", "csc", "dia", "coo") for kind in ("matrix", "array")}
 LOSSES = ("sklearn.linear_model._sgd_fast", "sklearn.linear_model.sgd_fast", "sklearn._loss")
-NUMPY_TYPES = re.compile(r"(float|int|uint|bool|str|object|bytes|ndarray|longlong|intc)(8|16|32|64)?_?$")
+NUMPY_TYPES = re.compile(r"(float|int|uint|bool|str|object|bytes|ndarray|memmap|longlong|intc)(8|16|32|64)?_?$")
 PLAIN_TYPES = {"object", "int", "float", "str", "bool", "bytes", "set", "frozenset", "dict", "list", "tuple"}
 
 

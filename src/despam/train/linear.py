@@ -46,7 +46,7 @@ class Calibration:
         """Fold the calibration into weights and bias, so that the score stays the log-odds."""
         if classifier in BAYES:
             raise PickleRefused(
-                f"CalibratedClassifierCV over {classifier} calibrates a probability, which is not linear"
+                f"CalibratedClassifierCV over {classifier} calibrates a probability: that is not linear"
             )
         kind = kind_of(self.calibrator)
         if kind == "_SigmoidCalibration":

@@ -81,7 +81,7 @@ def to_vectorizer(part: Part) -> Any:
         first = counting(part, options)
     rest = []
     while steps:
-        rest.append(binarizer(steps) if steps[0][0] == "above" else transformer(part, steps))
+        rest.append(binarizer(part, steps) if steps[0][0] == "above" else transformer(part, steps))
     return make_pipeline(first, *rest) if rest else first
 
 
@@ -165,11 +165,13 @@ def transformer(part: Part, steps: list[tuple[str, Any]]) -> Any:
     return made
 
 
-def binarizer(steps: list[tuple[str, Any]]) -> Any:
+def binarizer(part: Part, steps: list[tuple[str, Any]]) -> Any:
     """Take the limit of a Bernoulli model off the steps."""
     from sklearn.preprocessing import Binarizer
 
-    return Binarizer(threshold=steps.pop(0)[1]).fit(np.zeros((1, 1)))
+    made = Binarizer(threshold=steps.pop(0)[1])
+    made.n_features_in_ = part.size
+    return made
 
 
 def write_pickles(folder: Path, things: dict[str, Any]) -> list[Path]:

@@ -1,0 +1,161 @@
+"""`despam import-sklearn` and `despam export-sklearn`, run as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+import despam
+
+from .make_pickles import HAM, SPAM
+
+PICKLES = Path(__file__).parent / "pickles" / "newest"
+
+
+def run(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run despam in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "despam", *map(str, arguments)], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    """A folder with the tutorial's two files."""
+    for name in ("spam_model.pkl", "vectorizer.pkl"):
+        shutil.copy(PICKLES / name, tmp_path)
+    return tmp_path
+
+
+def test_two_pickles_become_a_model_file(pair: Path) -> None:
+    """The result goes to stdout, and the file decides."""
+    done = run(
+        "import-sklearn", "spam_model.pkl", "vectorizer.pkl", "-o", "in.safetensors", "--spam-label", "0", folder=pair
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    model = despam.load(pair / "in.safetensors")
+    assert f"version {model.version}" in done.stdout
+    assert "spam is '0' of '0' and '1'" in done.stdout
+    assert model.classify("WIN a free iPhone now").classification == "SPAM"
+    assert model.card["limits"] == ["imported from spam_model.pkl and vectorizer.pkl: data and figures are unknown"]
+
+
+def test_json_says_the_same(pair: Path) -> None:
+    """For scripts."""
+    done = run("import-sklearn", PICKLES / "hinge.joblib.gz", "-o", "in.safetensors", "--json", folder=pair)
+    facts = json.loads(done.stdout)
+    assert facts["model"] == despam.load(pair / "in.safetensors").version
+    assert (facts["classifier"], facts["classes"], facts["spam_label"]) == ("SGDClassifier", ["ham", "spam"], "spam")
+    assert "has no probability" in done.stderr
+
+
+def test_quantise_prints_how_many_decisions_change(pair: Path, data_folder: Path) -> None:
+    """On messages drawn from the vocabulary, or on those that are given."""
+    exact = ("import-sklearn", "spam_model.pkl", "vectorizer.pkl", "--spam-label", "0", "-o", "exact.safetensors")
+    run(*exact, folder=pair)
+    small = (*exact[:-1], "small.safetensors", "--quantise")
+    done = run(*small, folder=pair)
+    assert "0 of 2,000 decisions change" in done.stdout
+    done = run(*small, "--messages", data_folder / "sms_spam_collection.jsonl.gz", folder=pair)
+    assert "of 5,574 decisions change" in done.stdout
+    assert (pair / "small.safetensors").stat().st_size < (pair / "exact.safetensors").stat().st_size
+
+
+def test_swapped_files_are_put_right_and_it_is_said(pair: Path) -> None:
+    """Who types them in the other order gets the same file."""
+    done = run(
+        "import-sklearn", "vectorizer.pkl", "spam_model.pkl", "-o", "in.safetensors", "--spam-label", "0", folder=pair
+    )
+    assert done.returncode == 0
+    assert "the other way round" in done.stderr
+
+
+def spoil(pair: Path, how: str) -> None:
+    """Make one of the two files bad."""
+    model = pair / "spam_model.pkl"
+    match how:
+        case "another vectorizer":
+            joblib.dump(TfidfVectorizer().fit(HAM[:4]), pair / "vectorizer.pkl")
+        case "unfitted":
+            joblib.dump(LogisticRegression(), model)
+        case "several classes":
+            vectorizer = joblib.load(pair / "vectorizer.pkl")
+            joblib.dump(LogisticRegression().fit(vectorizer.transform(SPAM + HAM), [0, 1, 2] * 10), model)
+        case "not linear":
+            vectorizer = joblib.load(pair / "vectorizer.pkl")
+            joblib.dump(RandomForestClassifier(2).fit(vectorizer.transform(SPAM + HAM), [0, 1] * 15), model)
+        case "not a number":
+            classifier = joblib.load(model)
+            classifier.coef_[0, 0] = float("nan")
+            joblib.dump(classifier, model)
+        case "cut short":
+            model.write_bytes(model.read_bytes()[:-200])
+        case "no pickle":
+            model.write_text("Category,Message\n")
+        case "git lfs":
+            model.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 2\n")
+        case "missing":
+            model.unlink()
+        case "os.system":
+            model.write_bytes(b"cos\nsystem\n(X\x0e\x00\x00\x00touch was-heretR.")
+
+
+BAD = {
+    "another vectorizer": "105 weights, the vectorizer makes",
+    "unfitted": "not fitted",
+    "several classes": "3 classes (0, 1, 2)",
+    "not linear": "RandomForestClassifier cannot be carried: a tree",
+    "not a number": "1 of the coefficients are not finite",
+    "cut short": "cut short",
+    "no pickle": "is no pickle",
+    "git lfs": "git lfs pull",
+    "missing": "No such file",
+    "os.system": "os.system",
+}
+
+
+@pytest.mark.parametrize("how", list(BAD))
+def test_bad_input_is_one_sentence_and_writes_nothing(how: str, pair: Path) -> None:
+    """Exit code 3, and a file that stood there stays as it was."""
+    spoil(pair, how)
+    (pair / "in.safetensors").write_text("as it was")
+    before = {path.name for path in pair.iterdir()}
+    done = run(
+        "import-sklearn", "spam_model.pkl", "vectorizer.pkl", "-o", "in.safetensors", "--spam-label", "0", folder=pair
+    )
+    assert done.returncode == 3, done.stderr
+    assert BAD[how] in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert {path.name for path in pair.iterdir()} == before
+    assert (pair / "in.safetensors").read_text() == "as it was"
+
+
+def test_classes_that_are_numbers_are_asked_about(pair: Path) -> None:
+    """With the option in the sentence."""
+    done = run("import-sklearn", "spam_model.pkl", "vectorizer.pkl", "-o", "in.safetensors", folder=pair)
+    assert done.returncode == 3
+    assert "--spam-label 0" in done.stderr
+
+
+def test_out_and_in_again(pair: Path) -> None:
+    """A model goes out as two pickles and comes back the same but for its card."""
+    run("import-sklearn", "spam_model.pkl", "vectorizer.pkl", "-o", "in.safetensors", "--spam-label", "0", folder=pair)
+    done = run("export-sklearn", "in.safetensors", "-o", "out", folder=pair)
+    assert done.returncode == 0
+    assert sorted(path.name for path in (pair / "out").iterdir()) == ["spam_model.pkl", "vectorizer.pkl"]
+    again = ("out/spam_model.pkl", "out/vectorizer.pkl", "-o", "again.safetensors", "--spam-label", "0")
+    run("import-sklearn", *again, folder=pair)
+    first, second = despam.load(pair / "in.safetensors"), despam.load(pair / "again.safetensors")
+    for text in SPAM + HAM:
+        assert first.classify(text).score == second.classify(text).score
