@@ -26,7 +26,7 @@ IMPORT = {
 }  # fmt: skip
 SERVICE = {
     "despam.service", "despam.service.answer", "despam.service.api", "despam.service.aws_lambda", "despam.service.body",
-    "despam.service.live", "despam.service.log", "despam.service.settings",
+    "despam.service.exchange", "despam.service.live", "despam.service.log", "despam.service.settings",
 }  # fmt: skip
 ENGINE = {"despam.core._native"}  # where a compiler was
 HEAVY = [

@@ -19,7 +19,6 @@ MACHINE = re.compile(
             r"/ro" r"ot/",
             r"/ho" r"me/[a-z]+/",
             r"/t" r"mp/[a-z]",
-            r"file:" r"///(?!FOLDER|\{)",
         ]
     )
 )
