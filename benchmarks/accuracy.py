@@ -283,15 +283,37 @@ def show(result: dict[str, Any]) -> None:
         print(f"{what:66} {value:>8}  {target:14} {mark}")
 
 
-def keep(result: dict[str, Any], name: str) -> None:
-    """Merge the figures into the JSON of the docs."""
+def machine() -> dict[str, Any]:
+    """Say when and on what this ran."""
+    return {"date": date.today().isoformat(), "python": platform.python_version(), "cores": cores()}
+
+
+def keep(result: dict[str, Any], name: str) -> dict[str, Any]:
+    """Merge the figures into the JSON of the docs, and give the whole."""
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / name
     old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    machine = {"date": date.today().isoformat(), "python": platform.python_version(), "cores": cores()}
-    path.write_text(
-        json.dumps({**old, **result, "machine": machine}, indent=1, sort_keys=True) + "\n", encoding="utf-8"
-    )
+    whole = {**old, **result, "machine": machine()}
+    path.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return whole
+
+
+def write_page(result: dict[str, Any], path: Path) -> None:
+    """Write the table as a page of the docs."""
+    lines = [
+        "# Figures",
+        "",
+        "Made by `make accuracy`; what the protocols are is in [accuracy.md](../accuracy.md), all figures are in",
+        "[accuracy.json](accuracy.json). Every figure went through an exported model file and the core.",
+        f"{result['machine']['date']}, Python {result['machine']['python']}.",
+        "",
+        "| what | figure | target | |",
+        "|---|--:|---|---|",
+    ]
+    for what, value, target, reached in rows_of(result):
+        mark = "" if reached is None else "reached" if reached else "missed"
+        lines.append(f"| {what.strip()} | {value} | {target} | {mark} |")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def protocols(fit: Fit, wanted: Sequence[str], quick: bool) -> dict[str, Any]:
@@ -316,7 +338,7 @@ def protocols(fit: Fit, wanted: Sequence[str], quick: bool) -> dict[str, Any]:
             found = run()
             result.update(found)
             if not quick:
-                keep(found, "accuracy.json")
+                write_page(keep(found, "accuracy.json"), OUT / "accuracy.md")
     if quick:
         print(
             "--quick: without Enron, SpamAssassin, Ling and Telegram; these figures are for review, not for the record"
@@ -326,12 +348,13 @@ def protocols(fit: Fit, wanted: Sequence[str], quick: bool) -> dict[str, Any]:
 
 def compare_peers(quick: bool) -> None:
     """Run P1 (and P2 of the short sources) for every peer on the same splits, and write table and plot."""
-    from accuracy_peers import run_peers, write_plot
+    from accuracy_peers import run_peers, write_plot, write_table
 
     results = run_peers({"despam": (despam_file, ""), **peers()}, quick)
     if not quick:
         keep(results, "accuracy-peers.json")
         write_plot(results, OUT / "accuracy-peers.svg")
+        write_table(results, OUT / "accuracy-peers.md", machine())
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The systems that the protocols measure: despam through its exported file, and what people would pick instead.
 
-Each system is a function `fit(rows, promise) -> Fitted`. Peers get what their users give them; one that is not installed
-says so and is skipped. Only this file imports the peers.
+Each system is a function `fit(rows, promise) -> Fitted`. Peers get what their users give them; one that is not
+installed says so and is skipped. Only this file imports the peers.
 """
 
 from __future__ import annotations
