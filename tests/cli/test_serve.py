@@ -185,3 +185,12 @@ def test_the_help_has_an_example_and_every_setting() -> None:
         "--workers",
     ):
         assert flag in done.stdout
+
+
+@pytest.mark.parametrize("missing", ["uvicorn", "httptools"])
+def test_without_the_extra_it_says_how_to_get_it(missing: str) -> None:
+    """One sentence with the pip line, exit code 3."""
+    code = f"import sys; sys.modules[{missing!r}] = None; from despam.cli.main import run; run(['serve'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    assert done.stderr.strip() == "Error: despam serve needs the extra 'serve': pip install 'despam[serve]'"

@@ -220,6 +220,43 @@ def test_chunks_without_an_end_are_413(http: HttpDoor) -> None:
     check_others(http)
 
 
+@pytest.mark.parametrize("end", [b"X: " + b"a" * 65536, b"a" * 65536], ids=["trailer", "chunk mark"])
+def test_a_body_that_ends_endlessly_is_refused(http: HttpDoor, end: bytes) -> None:
+    """A trailer without an end, and an extension of a chunk without one: nothing is collected for ever."""
+    head = b"POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with dial(http) as sock:
+        sock.sendall(head + (b"0\r\n" if end[:1] == b"X" else b"1;"))
+        try:
+            for _ in range(400):
+                sock.sendall(end)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        try:
+            status, headers, _ = read_answer(sock)
+            assert status in (400, 431)
+            assert headers["access-control-allow-origin"] == "*"
+        except ConnectionResetError:
+            pass  # our answer was lost on the way to a client that only writes
+    check_others(http)
+
+
+@pytest.mark.parametrize("cut", [0, 60])
+def test_a_body_in_chunks_is_one_body(http: HttpDoor, cut: int) -> None:
+    """In one piece and in two, with an extension and a trailer."""
+    chunks = b"".join(b"%x;a=b\r\n%s\r\n" % (len(part), part) for part in (GOOD[:5], GOOD[5:6], GOOD[6:]))
+    request = (
+        b"POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\nX-A: b\r\n\r\n"
+    )
+    with dial(http) as sock:
+        sock.sendall(request[: len(request) - cut])
+        time.sleep(0.05)
+        sock.sendall(request[len(request) - cut :])
+        status, _, body = read_answer(sock)
+        assert (status, json.loads(body)["input_text"]) == (200, "WIN a free iPhone now")
+        sock.sendall(post())
+        assert read_answer(sock)[0] == 200
+
+
 def test_a_length_that_is_too_short_makes_the_rest_another_request(http: HttpDoor) -> None:
     """The body is what the length says; what follows is no HTTP and is refused, on this connection alone."""
     with dial(http) as sock:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
+EXTRA_BYTES = 1024 * 1024  # of a body's chunk marks and trailers, which httptools keeps until they end
 CONNECTIONS = 8192  # of one process; lowered to what the system gives
 TURN = 8  # answers on the spot for one read from a connection; more wait their turn behind other clients
 MALFORMED = (400, "The request is no valid HTTP.")
@@ -57,6 +58,7 @@ class Protocol(HttpToolsProtocol):
         self.head_open = True  # also before the first byte: who connects and says nothing is let go
         self.refusal = MALFORMED
         self.head_clock: asyncio.TimerHandle | None = self.loop.call_later(self.head_seconds, self.head_late)
+        self.extra_bytes = 0
         self.turn = 0
         self.parts: list[bytes] | None = None  # the body of a request that may be answered on the spot
         self.silent[self] = None
@@ -107,6 +109,10 @@ class Protocol(HttpToolsProtocol):
                 self.refuse(HEAD_TOO_LONG)
             elif self.head_clock is None:
                 self.head_clock = self.loop.call_later(self.head_seconds, self.head_late)
+        else:
+            self.extra_bytes += len(data)
+            if self.extra_bytes > EXTRA_BYTES:
+                self.refuse(HEAD_TOO_LONG)
 
     def on_message_begin(self) -> None:
         """Open a head."""
@@ -173,6 +179,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Keep a small body; a larger one is work for a thread."""
+        self.extra_bytes -= len(body)
         if self.parts is None:
             super().on_body(body)
             return
@@ -189,6 +196,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer on the spot."""
+        self.extra_bytes = 0
         if self.parts is None:
             super().on_message_complete()
             return
