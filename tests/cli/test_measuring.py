@@ -180,3 +180,19 @@ def test_gate_says_no_by_exit_code_1_and_names_the_line(despam: Any, model: Path
     code, _, err = despam("gate", model, "--gate", gate)
     assert code == 3
     assert "gate.toml, line 2: [must_stay] has an unknown key 'spams'" in err
+
+
+def test_the_unsure_band_comes_from_two_rates_or_three_costs(despam: Any, data: Path) -> None:
+    """Rates are promised on out-of-fold scores; costs give the band of Chow's rule; nonsense is a usage error."""
+    out_file = data.with_name("model.safetensors")
+    code, out, _ = despam("train", data, "-o", out_file, "--unsure-costs", "100,1,0.5", "--json")
+    assert code == 0
+    assert json.loads(out)["unsure_between"] == pytest.approx([0.5, 0.995], abs=0.3)
+    assert json.loads(out)["unsure_between"][1] == pytest.approx(0.995)
+    code, out, _ = despam("train", data, "-o", out_file, "--unsure-rates", "1/20,1/5", "--json")
+    assert code == 0
+    low, high = json.loads(out)["unsure_between"]
+    assert 0 < low <= json.loads(out)["cutoff"] <= high < 1
+    for wrong in (["--unsure-costs", "1,2"], ["--unsure-costs", "0,1,1"], ["--unsure-rates", "1/20"],
+                  ["--unsure-rates", "1/20,2"], ["--unsure", "0.1,0.9", "--unsure-costs", "3,1,1"]):  # fmt: skip
+        assert despam("train", data, "-o", out_file, *wrong)[0] == 2

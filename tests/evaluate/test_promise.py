@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy.stats import betabinom, binom
@@ -11,6 +12,7 @@ from scipy.stats import betabinom, binom
 from despam import corpus, train
 from despam.errors import EvaluationError, SettingError
 from despam.evaluate import promise
+from despam.evaluate.measure import Labelled
 
 
 def test_the_promise_is_broken_in_at_most_five_of_a_hundred_trainings() -> None:
@@ -122,3 +124,16 @@ def test_unsure_from_costs_is_chows_rule() -> None:
     assert low == high == pytest.approx(0.9)
     with pytest.raises(SettingError):
         promise.unsure_from_costs(0, 1, 1)
+
+
+def test_a_strict_cutoff_does_not_turn_messages_with_little_evidence_into_spam(small_rows: Any) -> None:
+    """A cutoff below the unsure band: what says almost nothing stays on its side of it."""
+    rows = [Labelled(text, label, "sms") for text, label in zip(*small_rows, strict=True)]
+    model = train.train(rows, max_false_positives=1 / 10, settings=train.Settings(bits=14)).open()
+    assert model.cutoff < 0.2
+    verdict = model.classify("zzzz qqqq")
+    assert verdict.unsure
+    raw = model.probability(verdict.score)
+    assert (verdict.classification == "SPAM") == (raw >= model.cutoff)
+    lost = sum(model.classify(row.text).classification == "SPAM" for row in rows if row.label == "ham")
+    assert lost <= sum(row.label == "ham" for row in rows) / 10

@@ -51,6 +51,33 @@ def read_rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -
         raise click.BadParameter(str(error)) from None
 
 
+def read_rates(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    """Read two rates, "1/1000,1/50"."""
+    if value is None:
+        return None
+    words = value.split(",")
+    if len(words) != 2:
+        raise click.BadParameter(f"{value!r} is not two rates; write 1/1000,1/50")
+    ham, spam = (read_rate(ctx, param, word) for word in words)
+    return (ham, spam) if ham and spam else None
+
+
+def read_costs(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    """Read three costs, "100,1,0.5", and give the two probabilities between which a look pays."""
+    if value is None:
+        return None
+    from despam.errors import DespamError
+    from despam.evaluate.promise import unsure_from_costs
+
+    try:
+        lost, missed, look = (float(word) for word in value.split(","))
+        return unsure_from_costs(lost, missed, look)
+    except DespamError as error:
+        raise click.BadParameter(str(error)) from None
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not three costs; write 100,1,0.5") from None
+
+
 @click.command(name="train")
 @click.argument("data", metavar="DATA...", nargs=-1, required=True)
 @click.option(
@@ -65,6 +92,10 @@ def read_rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -
               help="Promise to lose at most this share of real messages: 1/1000, 0.1% or 0.001.")  # fmt: skip
 @click.option("--unsure", metavar="LOW,HIGH", callback=read_pair(float, "0.2,0.8"),
               help="Call a verdict unsure between these probabilities; 0.2,0.8 if not given.")  # fmt: skip
+@click.option("--unsure-rates", metavar="HAM,SPAM", callback=read_rates,
+              help="Unsure by rates of mistakes among the sure: ham lost, spam missed; 1/1000,1/50.")  # fmt: skip
+@click.option("--unsure-costs", metavar="LOST,MISSED,LOOK", callback=read_costs,
+              help="Unsure by costs: a lost real message, a missed spam, a look by a person; 100,1,0.5.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of folds and shuffles.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was read and measured as JSON.")
 @click.option(
@@ -133,7 +164,10 @@ def check_recipe(recipe: str, options: dict[str, Any]) -> None:
     given = [name for name in TFIDF_OPTIONS if options[name] is not None]
     if recipe != "tfidf" and given:
         raise click.UsageError(f"{flag(given[0])} belongs to --recipe tfidf; add it, or leave the option out")
-    ours = [name for name in ("max_false_positives", "unsure") if options[name] is not None]
+    bands = [name for name in ("unsure", "unsure_rates", "unsure_costs") if options[name] is not None]
+    if len(bands) > 1:
+        raise click.UsageError(f"{flag(bands[0])} and {flag(bands[1])} both set the unsure band; give one of them")
+    ours = [name for name in ("max_false_positives", *bands) if options[name] is not None]
     if recipe == "tfidf" and ours:
         raise click.UsageError(
             f"{flag(ours[0])} belongs to the default recipe; tfidf decides as scikit-learn does, at 0.5"
@@ -149,7 +183,10 @@ def train_default(found: Distinct, output: str, options: dict[str, Any], as_json
     """Learn by the default recipe, save, and say how it did."""
     from despam.train import train
 
-    extra = {name: options[name] for name in ("seed", "max_false_positives", "unsure") if options[name] is not None}
+    names = ("seed", "max_false_positives", "unsure", "unsure_rates")
+    extra = {name: options[name] for name in names if options[name] is not None}
+    if options["unsure_costs"] is not None:
+        extra["unsure"] = options["unsure_costs"]
     with Stages() as stages:
         trained = train(found.rows, progress=stages, **extra)
     trained.save(output)

@@ -117,7 +117,7 @@ def unsure_from_rates(
 
 def unsure_from_costs(lost_ham: float, missed_spam: float, look: float) -> tuple[float, float]:
     """Give the two probabilities between which a look by a person costs less than either verdict (Chow's rule)."""
-    if min(lost_ham, missed_spam, look) <= 0:
+    if not all(0 < cost < math.inf for cost in (lost_ham, missed_spam, look)):
         raise SettingError("costs must be above 0: a lost real message, a missed spam and a look by a person")
     low, high = look / missed_spam, 1 - look / lost_ham
     if low >= high:

@@ -37,8 +37,9 @@ def calibrate(
     weights: Floats,
     max_false_positives: float | None = None,
     unsure: tuple[float, float] = (0.2, 0.8),
+    unsure_rates: tuple[float, float] | None = None,
 ) -> Calibration:
-    """Fit probability and cutoffs."""
+    """Fit probability and cutoffs; `unsure_rates` (of ham, of spam) take the place of the two probabilities."""
     a, b = platt(scores, labels > 0, weights)
     kept = None
     if max_false_positives is None:
@@ -46,14 +47,21 @@ def calibrate(
     else:
         kept = promise.cutoff(scores[labels < 0].tolist(), max_false_positives, scores[labels > 0].tolist())
         score = kept.cutoff_score
-    # never exactly 0 or 1: a cutoff there would be no cutoff
-    cutoff = min(max(1.0 / (1.0 + math.exp(-min(max(a * score + b, -700.0), 700.0))), 1e-12), 1 - 1e-12)
+    cutoff = as_probability(a * score + b)
     low, high = unsure
+    if unsure_rates is not None:
+        ends = promise.unsure_from_rates(scores[labels < 0].tolist(), scores[labels > 0].tolist(), *unsure_rates)
+        low, high = (as_probability(a * end + b) for end in ends)
     if not 0 <= low <= high <= 1:
         raise SettingError(
             f"the unsure band is {low:g} to {high:g}; give two probabilities in order, 0.2,0.8 for example"
         )
     return Calibration(a, b, cutoff, min(low, cutoff), max(high, cutoff), kept)
+
+
+def as_probability(log_odds: float) -> float:
+    """Turn log-odds into a probability; never exactly 0 or 1: a cutoff there would be no cutoff."""
+    return min(max(1.0 / (1.0 + math.exp(-min(max(log_odds, -700.0), 700.0))), 1e-12), 1 - 1e-12)
 
 
 def platt(scores: Floats, spam: NDArray[np.bool_], weights: Floats) -> tuple[float, float]:

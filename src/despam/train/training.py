@@ -70,6 +70,7 @@ def train(
     seed: int = 0,
     max_false_positives: float | None = None,
     unsure: tuple[float, float] = (0.2, 0.8),
+    unsure_rates: tuple[float, float] | None = None,
     settings: Settings | None = None,
     card: dict[str, Any] | None = None,
     progress: Progress | None = None,
@@ -91,7 +92,7 @@ def train(
     weights, scores = fit_and_score(table, problem, settings, tell)
     # the ham's triple cost is for learning; probabilities are of the messages as they came
     shares = problem.costs / np.where(labels < 0, settings.ham_cost, 1.0)
-    calibration = calibrate(scores, labels, shares, max_false_positives, unsure)
+    calibration = calibrate(scores, labels, shares, max_false_positives, unsure, unsure_rates)
     full_card = make_card(messages, labels, scores, calibration, settings) | (card or {})
     seen = remembered(row.text for row in messages)
     return TrainedModel(
