@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import logging
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +192,42 @@ def test_a_log_that_cannot_be_written_costs_no_answer(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("os.write", refuse)
     log.to_stderr("{}")
+
+
+def test_a_log_that_nobody_reads_stops_nothing_and_says_what_it_lost() -> None:
+    """A pipe that is full: lines are counted instead of waited for."""
+    reader, writer = os.pipe()
+    try:
+        write = log.LineWriter(writer)
+        for number in range(2000):
+            write(f'{{"number": {number}, "filler": "{"x" * 100}"}}')
+        assert write.lost > 0
+        before = os.read(reader, 1 << 20).splitlines()
+        write('{"number": -1}')
+        after = [json.loads(line) for line in os.read(reader, 1 << 20).splitlines()]
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert [json.loads(line)["number"] for line in before] == list(range(len(before)))
+    assert (after[0]["event"], after[0]["count"]) == ("log lines lost", 2000 - len(before))
+    assert after[1] == {"number": -1}
+
+
+def test_a_server_whose_log_nobody_reads_goes_on(free_port: int) -> None:
+    """1,000 requests, and stderr a pipe that is never emptied."""
+    command = [sys.executable, "-m", "despam", "serve", "--port", str(free_port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert process.stdout
+        process.stdout.readline()
+        connection = http.client.HTTPConnection("127.0.0.1", free_port, timeout=10)
+        for _ in range(1000):
+            connection.request("POST", "/classify", b'{"text": "WIN"}', {"Content-Type": "application/json"})
+            assert connection.getresponse().read()[:11] == b'{"status": '
+        connection.close()
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 def test_no_code_of_the_service_formats_what_it_must_not_say() -> None:

@@ -68,12 +68,39 @@ def write_event(event: str, **facts: str | int | float) -> str:
     return f'{{"time": {time.time():.3f}, "event": {quote(event)}{more}}}'
 
 
-def to_stderr(line: str) -> None:
-    """Write one line to stderr in one call, so that lines of several workers do not mix."""
-    try:
-        os.write(2, (line + "\n").encode("utf-8", "replace"))
-    except OSError:
-        pass  # a closed or full log must not cost an answer
+class LineWriter:
+    """Writes lines to a descriptor and never waits for whoever reads them: who is too slow loses lines, and is told."""
+
+    __slots__ = ("descriptor", "lost", "may_block")
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.lost = 0
+        self.may_block: bool | None = None  # a pipe or a socket; looked up at the first line
+
+    def __call__(self, line: str) -> None:
+        """Write one line in one call, so that lines of several workers do not mix."""
+        try:
+            if self.may_block is None:
+                self.may_block = (os.fstat(self.descriptor).st_mode & 0o170000) in (0o010000, 0o140000)
+            if self.may_block and not self.has_room():
+                self.lost += 1
+                return
+            if self.lost:
+                lost, self.lost = self.lost, 0
+                os.write(self.descriptor, (write_event("log lines lost", count=lost) + "\n").encode())
+            os.write(self.descriptor, (line + "\n").encode("utf-8", "replace"))
+        except OSError:
+            pass  # a closed or full log must not cost an answer
+
+    def has_room(self) -> bool:
+        """Say whether a line can be written at once; a pipe is ready when 4 KiB fit, more than a line."""
+        from select import select
+
+        return bool(select((), (self.descriptor,), (), 0)[1])
+
+
+to_stderr = LineWriter(2)
 
 
 def to_stdout(line: str) -> None:
