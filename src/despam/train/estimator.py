@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from despam.core.model import Model
@@ -32,6 +32,10 @@ class Labelled(NamedTuple):
     text: str
     label: str
     source: str
+
+
+class LabelsError(TrainingError, ValueError):
+    """Labels that are not two classes: a despam error that is also what scikit-learn expects."""
 
 
 class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -55,6 +59,7 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         ham_cost: float = 3.0,
         strength: float = 2.0,
         seed: int = 0,
+        source: str = "fit",
     ) -> None:
         self.max_false_positives = max_false_positives
         self.spam_label = spam_label
@@ -62,6 +67,7 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.ham_cost = ham_cost
         self.strength = strength
         self.seed = seed
+        self.source = source  # what the model card calls these messages
 
     def fit(self, X: Iterable[str], y: Iterable[Any]) -> SpamClassifier:  # noqa: N803  scikit-learn's name
         """Learn from texts and labels."""
@@ -72,10 +78,14 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             raise ValueError(f"{len(texts)} texts and {len(labels)} labels: give one label for each text")
         classes = np.unique(labels)
         if len(classes) != 2:
-            raise TrainingError(f"{len(classes)} class(es) in the labels; despam needs two, ham and spam")
+            raise LabelsError(
+                "Only binary classification is supported. The type of the target is "
+                f"{type_of_target(labels)} of {len(classes)} class(es): give labels that say ham and spam"
+            )
         spam = self._find_spam(classes)
         rows = [
-            Labelled(text, "spam" if label == spam else "ham", "fit") for text, label in zip(texts, labels, strict=True)
+            Labelled(text, "spam" if label == spam else "ham", self.source)
+            for text, label in zip(texts, labels, strict=True)
         ]
         settings = Settings(bits=self.bits, ham_cost=self.ham_cost, strength=self.strength, seed=self.seed)
         self.trained_ = train(rows, max_false_positives=self.max_false_positives, settings=settings)
@@ -85,6 +95,7 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.card_ = self.trained_.card
         del self.trained_  # its rows are the training data: they have no place in a pickle
         self.n_features_in_ = 1
+        self._opened = Model.from_bytes(self.model_data_)  # now: predict must not change the estimator
         return self
 
     @classmethod
