@@ -64,8 +64,8 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
     from rich.text import Text
 
     spam = verdict.classification == "SPAM"
-    line = Text(verdict.classification, "bold white on red" if spam else "bold white on dark_green")
-    line.append(f"  probability of spam {verdict.spam_probability:.1%}, cutoff {verdict.cutoff:.1%}")
+    line = Text().append(verdict.classification, "bold white on red" if spam else "bold white on dark_green")
+    line.append(f"  probability of spam {percent(verdict.spam_probability)}, cutoff {percent(verdict.cutoff)}")
     if verdict.unsure:
         line.append("  unsure", "bold yellow")
         line.append(f": {verdict.unsure_reason}")
@@ -74,6 +74,11 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
         console.print(Text("because of ").append(named))
     if verdict.repaired:
         console.print(Text("it ") + Text(", ".join(repairs(verdict.repaired))))
+
+
+def percent(probability: float) -> str:
+    """Write a probability; nothing is ever certain."""
+    return "<0.1%" if probability < 0.0005 else ">99.9%" if probability >= 0.9995 else f"{probability:.1%}"
 
 
 def repairs(kinds: tuple[str, ...]) -> list[str]:
@@ -104,12 +109,12 @@ def show_explanation(console: Console, verdict: Verdict) -> None:
 
 
 def draw(verdict: Verdict, *, colours: bool) -> Text:
-    """Draw the clues into the text: red for spam, green for ham, the stronger the bolder; or as signs and numbers."""
+    """Draw the clues into the text: red for spam, green and underlined for ham; or as signs and numbers."""
     from rich.text import Text
 
     text = verdict.text
     placed = sorted((clue for clue in verdict.clues if clue.start is not None), key=lambda clue: (clue.start, clue.end))
-    strongest = max((abs(clue.contribution) for clue in placed), default=0.0)
+    strongest = max((abs(clue.contribution) for clue in placed), default=0.0) or 1.0
     drawn = Text()
     at = 0
     for clue in placed:
@@ -131,11 +136,12 @@ def draw(verdict: Verdict, *, colours: bool) -> Text:
 
 
 def style(contribution: float, share: float) -> str:
-    """Choose a style by side and strength."""
-    side = "red" if contribution > 0 else "green"
+    """Choose a style by side and strength; ham is underlined, for eyes that do not tell red from green."""
     if share < 0.08:
         return ""
-    return f"bold white on {side}" if share > 0.6 else f"bold {side}" if share > 0.25 else side
+    side = "red" if contribution > 0 else "green"
+    line = "" if contribution > 0 else "underline "
+    return f"{line}bold white on {side}" if share > 0.6 else f"{line}bold {side}" if share > 0.25 else f"{line}{side}"
 
 
 def clue_table(verdict: Verdict, *, colours: bool) -> Any:
