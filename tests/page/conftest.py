@@ -26,6 +26,8 @@ FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
+PATIENCE_MS = 30_000  # CI shares its cores with other work
+expect.set_options(timeout=PATIENCE_MS / 2)
 # a status that a test asks for is logged by the browser as an error; that is not the page's doing
 EXPECTED = "Failed to load resource"
 
@@ -105,7 +107,7 @@ def opening(browser: Browser, default: str) -> Iterator[Callable[..., Page]]:
 
     def visit(address: str = default, hosts: tuple[str, ...] = (), **options: Any) -> Page:
         context = browser.new_context(**options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         watcher = watching(page, {urlsplit(one).netloc for one in (address, *hosts)})
         watcher.__enter__()

@@ -309,8 +309,12 @@ def test_a_batch_can_be_stopped_and_gone_on_with(visit: Visit) -> None:
 
 def test_a_message_that_cannot_be_classified_is_named_in_its_row(visit: Visit) -> None:
     page = visit()
-    choose(page, "many.jsonl", json_lines([{"text": HAM}, {"text": ""}, {"text": 7}, {"text": SPAM}]))
-    expect(page.locator("#batchStatus")).to_contain_text("2 messages could not be classified.")
+    too_long = "\u0001" * 200_000  # six bytes each in JSON
+    choose(
+        page, "many.jsonl", json_lines([{"text": HAM}, {"text": ""}, {"text": 7}, {"text": SPAM}, {"text": too_long}])
+    )
+    expect(page.locator("#batchStatus")).to_contain_text("3 messages could not be classified.")
+    assert cells(page, 2)[4] == "Too long: over 1 MB."
     assert cells(page, 2)[0] == "ham"
     assert cells(page, 2)[3] == "spam"
     assert cells(page, 2)[1]

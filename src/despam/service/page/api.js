@@ -4,7 +4,10 @@
    this module's memory until the page is left and is sent to that address alone. Callers get an answer or a
    `Problem`; they never see a status. */
 
-const BASE = new URL(`${document.querySelector('meta[name="despam-api"]').content.replace(/\/+$/, "")}/`, document.baseURI);
+const BASE = new URL(
+  `${document.querySelector('meta[name="despam-api"]').content.replace(/\/+$/, "")}/`,
+  document.baseURI,
+);
 const SECONDS = 30;
 export const MAX_BYTES = 1024 * 1024;
 
@@ -26,13 +29,33 @@ export class Problem extends Error {
 const STATUSES = {
   400: ["bad", "The server could not use this message.", "Change the message and try again."],
   401: ["key", "This server asks for a key.", "Enter the API key you were given. It stays in this page’s memory only."],
-  403: ["key", "This server did not accept the request.", "Enter an API key that is allowed to ask. It stays in this page’s memory only."],
-  404: ["address", "There is no despam service at this address.", "Check the address this page was written for (despam page --api)."],
-  413: ["large", "This message is too large for the server.", "The limit is 1 MB. Shorten it: the beginning and the end are what the model reads."],
+  403: [
+    "key",
+    "This server did not accept the request.",
+    "Enter an API key that is allowed to ask. It stays in this page’s memory only.",
+  ],
+  404: [
+    "address",
+    "There is no despam service at this address.",
+    "Check the address this page was written for (despam page --api).",
+  ],
+  413: [
+    "large",
+    "This message is too large for the server.",
+    "The limit is 1 MB. Shorten it: the beginning and the end are what the model reads.",
+  ],
   429: ["busy", "Too many requests at the moment.", "Wait a few seconds, then try again. Your text stays here."],
 };
-const BROKEN = ["broken", "The server had a problem of its own.", "Try again in a moment. If it stays, its log says why. Your text stays here."];
-const STRANGE = ["strange", "The answer did not come from despam.", "Something between this page and the server answered instead. Check the address, then try again."];
+const BROKEN = [
+  "broken",
+  "The server had a problem of its own.",
+  "Try again in a moment. If it stays, its log says why. Your text stays here.",
+];
+const STRANGE = [
+  "strange",
+  "The answer did not come from despam.",
+  "Something between this page and the server answered instead. Check the address, then try again.",
+];
 
 /** Say whether the server is there at all when a browser only says "failed". */
 async function whyNoAnswer() {
@@ -43,19 +66,26 @@ async function whyNoAnswer() {
     // an opaque answer means: somebody is there, but does not let this page read what it says
     await fetch(new URL("health", BASE), { mode: "no-cors", cache: "no-store", signal: AbortSignal.timeout(5000) });
   } catch {
-    return new Problem("gone", "The server does not answer.",
-      `Check that it is running at ${BASE.host} and try again. Your text stays here.`);
+    return new Problem(
+      "gone",
+      "The server does not answer.",
+      `Check that it is running at ${BASE.host} and try again. Your text stays here.`,
+    );
   }
   if (BASE.origin === location.origin) {
     return new Problem("gone", "The connection broke off.", "Try again. Your text stays here.");
   }
-  return new Problem("refused", "The server does not accept requests from this page.",
-    `Whoever runs ${BASE.host} has to allow this page’s address, ${location.origin}, in DESPAM_ORIGINS.`);
+  return new Problem(
+    "refused",
+    "The server does not accept requests from this page.",
+    `Whoever runs ${BASE.host} has to allow this page’s address, ${location.origin}, in DESPAM_ORIGINS.`,
+  );
 }
 
 function fromStatus(response, answer) {
   const [kind, title, advice] = STATUSES[response.status] ?? (response.status >= 500 ? BROKEN : STATUSES[400]);
-  const detail = typeof answer?.error === "string" ? answer.error : "";
+  const said = answer?.error ?? answer?.message; // a gateway before the service says "message"
+  const detail = typeof said === "string" ? said : "";
   return new Problem(kind, title, advice, detail, Number(response.headers.get("Retry-After")) || 0);
 }
 
@@ -68,13 +98,22 @@ async function ask(path, body, signal) {
   let response, answer;
   try {
     response = await fetch(new URL(path, BASE), {
-      method: body === undefined ? "GET" : "POST", body, headers, credentials: "omit", referrerPolicy: "no-referrer",
+      method: body === undefined ? "GET" : "POST",
+      body,
+      headers,
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
       signal: signal ? AbortSignal.any([signal, late]) : late,
     });
     answer = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
-    if (late.aborted) throw new Problem("slow", "The server takes too long.", `No answer in ${SECONDS} seconds. Try again. Your text stays here.`);
+    if (late.aborted)
+      throw new Problem(
+        "slow",
+        "The server takes too long.",
+        `No answer in ${SECONDS} seconds. Try again. Your text stays here.`,
+      );
     throw await whyNoAnswer();
   }
   try {

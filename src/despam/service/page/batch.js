@@ -1,12 +1,12 @@
 /* Classifies many messages: in portions, with progress, to be stopped and gone on with.
 
-   Knows how to portion and when to wait; how a portion is asked for is `api.js`, how it looks is `table.js`. A row keeps
-   its answer as soon as there is one, so after a failure only the rest is asked for again. */
+   Knows how to portion and when to wait; how a portion is asked for is `api.js`, how it looks is `table.js`. A row
+   keeps its answer as soon as there is one, so after a failure only the rest is asked for again. */
 
 import { classifyMany, MAX_BYTES } from "./api.js";
 
 const ROWS = 200;
-const BYTES = MAX_BYTES / 4;
+const BYTES = MAX_BYTES / 2;
 const PATIENCE = 3; // how often to wait when the server says it is busy
 
 /** Cut the rows that have no answer yet into portions the server takes. */
@@ -15,8 +15,7 @@ export function* portions(rows) {
   let bytes = 0;
   for (const row of rows) {
     if (row.answer) continue;
-    // JSON needs at most six bytes a UTF-16 unit
-    const size = row.text.length * 3;
+    const size = sizeOf(row.text);
     if (portion.length && (portion.length === ROWS || bytes + size > BYTES)) {
       yield portion;
       portion = [];
@@ -28,15 +27,25 @@ export function* portions(rows) {
   if (portion.length) yield portion;
 }
 
+/** Say how many bytes a text takes in a body; guessed where even the worst guess (six bytes a unit) is small. */
+function sizeOf(text) {
+  return text.length < BYTES / 6 ? text.length * 6 : new Blob([JSON.stringify(text)]).size;
+}
+
 /** Ask for every row's verdict; `progress(done)` after each portion. */
 export async function runBatch(rows, signal, progress) {
   for (const row of rows) {
-    if (row.text.length > MAX_BYTES / 2) row.answer = { error: "Too long: over 500,000 characters." };
+    if (!row.answer && sizeOf(row.text) > MAX_BYTES - 100) row.answer = { error: "Too long: over 1 MB." };
   }
   let done = rows.filter((row) => row.answer).length;
   for (const portion of portions(rows)) {
-    const answers = await patiently(portion.map((row) => row.text), signal);
-    portion.forEach((row, index) => { row.answer = answers[index]; });
+    const answers = await patiently(
+      portion.map((row) => row.text),
+      signal,
+    );
+    portion.forEach((row, index) => {
+      row.answer = answers[index];
+    });
     done += portion.length;
     progress(done);
     signal.throwIfAborted();
@@ -49,7 +58,9 @@ async function patiently(texts, signal) {
       return await classifyMany(texts, signal);
     } catch (problem) {
       if (problem.kind !== "busy" || time > PATIENCE) throw problem;
-      await new Promise((resolve) => { setTimeout(resolve, Math.min(problem.wait || time, 10) * 1000); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, Math.min(problem.wait || time, 10) * 1000);
+      });
       signal.throwIfAborted();
     }
   }

@@ -7,8 +7,13 @@ import { byId, capital, count, el, percent } from "./dom.js";
 import { drawProblem } from "./problem.js";
 
 const FIGURES = [
-  ["accuracy", "Accuracy"], ["precision", "Precision"], ["recall", "Recall"], ["f1", "F1"],
-  ["false_positive_rate", "Ham taken for spam"], ["auc", "AUC"], ["ece", "Calibration error"],
+  ["accuracy", "Accuracy"],
+  ["precision", "Precision"],
+  ["recall", "Recall"],
+  ["f1", "F1"],
+  ["false_positive_rate", "Ham taken for spam"],
+  ["auc", "AUC"],
+  ["ece", "Calibration error"],
 ];
 const PROTOCOLS = { out_of_fold: "Measured on messages held out while it learnt" };
 
@@ -51,54 +56,90 @@ function facts(model, card) {
     ["Learnt from", card.messages && `${count(card.messages)} messages, ${count(card.spam)} of them spam`],
     ["Languages", languages(card.languages ?? []).join(", ")],
     ["Cutoff", percent(model.cutoff)],
-    ["Unsure", model.unsure_high > model.unsure_low && `from ${percent(model.unsure_low)} to ${percent(model.unsure_high)}`],
+    [
+      "Unsure",
+      model.unsure_high > model.unsure_low && `from ${percent(model.unsure_low)} to ${percent(model.unsure_high)}`,
+    ],
   ].filter(([, value]) => value);
   return el("dl", { class: "facts" }, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
 
 const rate = (value) => (typeof value === "number" ? `${(value * 100).toFixed(2)}\u00a0%` : "");
 const heading = (words) => el("th", { scope: "col" }, words);
-const row = (name, ...values) => el("tr", {}, el("th", { scope: "row" }, name), ...values.map((value) => el("td", { class: "number" }, value)));
+const row = (name, ...values) =>
+  el("tr", {}, el("th", { scope: "row" }, name), ...values.map((value) => el("td", { class: "number" }, value)));
 
 /** Measured figures, protocol by protocol; one that holds several (a language each, say) becomes one table. */
 function figures(protocols) {
-  return Object.entries(protocols).filter(([, measured]) => isObject(measured)).flatMap(([protocol, measured]) => {
-    const rows = metrics(measured);
-    const parts = Object.entries(measured).filter(([name, part]) => name !== "recall_at_fpr" && isObject(part) && metrics(part).length);
-    return [
-      ...(rows.length ? [el("h3", {}, named(protocol)), el("table", { class: "figures" },
-        el("caption", { class: "sr" }, named(protocol)), el("tbody", {}, ...rows.map(([name, value]) => row(name, value))))] : []),
-      ...(parts.length ? [el("h3", {}, named(protocol)), partsTable(named(protocol), parts)] : []),
-    ];
-  });
+  return Object.entries(protocols)
+    .filter(([, measured]) => isObject(measured))
+    .flatMap(([protocol, measured]) => {
+      const rows = metrics(measured);
+      const parts = Object.entries(measured).filter(
+        ([name, part]) => name !== "recall_at_fpr" && isObject(part) && metrics(part).length,
+      );
+      return [
+        ...(rows.length
+          ? [
+              el("h3", {}, named(protocol)),
+              el(
+                "table",
+                { class: "figures" },
+                el("caption", { class: "sr" }, named(protocol)),
+                el("tbody", {}, ...rows.map(([name, value]) => row(name, value))),
+              ),
+            ]
+          : []),
+        ...(parts.length ? [el("h3", {}, named(protocol)), partsTable(named(protocol), parts)] : []),
+      ];
+    });
 }
 
 function metrics(measured) {
-  const rows = FIGURES.filter(([name]) => typeof measured[name] === "number").map(([name, words]) => [words, rate(measured[name])]);
+  const rows = FIGURES.filter(([name]) => typeof measured[name] === "number").map(([name, words]) => [
+    words,
+    rate(measured[name]),
+  ]);
   for (const [at, recall] of Object.entries(measured.recall_at_fpr ?? {})) {
-    if (typeof recall === "number") rows.push([`Spam caught when ${Number((at * 100).toFixed(2))}\u00a0% of ham is lost`, rate(recall)]);
+    if (typeof recall === "number")
+      rows.push([`Spam caught when ${Number((at * 100).toFixed(2))}\u00a0% of ham is lost`, rate(recall)]);
   }
   return rows;
 }
 
 function partsTable(name, parts) {
   const columns = FIGURES.filter(([key]) => parts.some(([, part]) => typeof part[key] === "number"));
-  return wide(name, [heading(""), ...columns.map(([, words]) => heading(words))],
-    parts.map(([part, measured]) => row(part, ...columns.map(([key]) => rate(measured[key])))));
+  return wide(
+    name,
+    [heading(""), ...columns.map(([, words]) => heading(words))],
+    parts.map(([part, measured]) => row(part, ...columns.map(([key]) => rate(measured[key])))),
+  );
 }
 
 /** A table that scrolls sideways by itself, by keyboard too. */
 function wide(name, head, rows) {
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${name}` },
-    el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)));
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${name}` },
+    el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)),
+  );
 }
 
 function sources(card) {
   if (!card.sources?.length) return [];
   const licences = new Map((card.data ?? []).map((file) => [file.name, file.licence]));
-  const rows = card.sources.map((source) => row(source.name ?? "", count(source.messages ?? 0), count(source.spam ?? 0),
-    source.licence ?? licences.get(source.name) ?? ""));
-  return [el("h3", {}, "What it learnt from"), wide("sources", ["Source", "Messages", "Spam", "Licence"].map(heading), rows)];
+  const rows = card.sources.map((source) =>
+    row(
+      source.name ?? "",
+      count(source.messages ?? 0),
+      count(source.spam ?? 0),
+      source.licence ?? licences.get(source.name) ?? "",
+    ),
+  );
+  return [
+    el("h3", {}, "What it learnt from"),
+    wide("sources", ["Source", "Messages", "Spam", "Licence"].map(heading), rows),
+  ];
 }
 
 function languages(codes) {
@@ -107,5 +148,7 @@ function languages(codes) {
 }
 
 function list(title, entries) {
-  return entries.length ? [el("h3", {}, title), el("ul", {}, ...entries.map((entry) => el("li", {}, String(entry))))] : [];
+  return entries.length
+    ? [el("h3", {}, title), el("ul", {}, ...entries.map((entry) => el("li", {}, String(entry))))]
+    : [];
 }

@@ -15,8 +15,13 @@ export function markedText(text, clues) {
   const pieces = cut(text, clues);
   const heaviest = pieces.reduce((most, piece) => Math.max(most, Math.abs(piece.weight)), 0);
   const tip = el("span", { id: "tip", role: "tooltip", hidden: true });
-  const body = el("div", { id: "marked", class: "marked", dir: "auto", role: "group",
-    "aria-label": "Your text; arrow keys go from clue to clue" });
+  const body = el("div", {
+    id: "marked",
+    class: "marked",
+    dir: "auto",
+    role: "group",
+    "aria-label": "Your text; arrow keys go from clue to clue",
+  });
   let plain = "";
   const flush = () => {
     if (plain) body.append(plain.length > FOLD ? folded(plain) : plain);
@@ -47,8 +52,12 @@ function mark(piece, level) {
 }
 
 function folded(plain) {
-  return el("details", { class: "folded" },
-    el("summary", {}, `${count(plain.length)} characters without a clue`), el("span", {}, plain));
+  return el(
+    "details",
+    { class: "folded" },
+    el("summary", {}, `${count(plain.length)} characters without a clue`),
+    el("span", {}, plain),
+  );
 }
 
 function listen(box, body, tip) {
@@ -60,7 +69,9 @@ function listen(box, body, tip) {
     if (!tip.contains(next) && !next?.closest?.("mark")) restoreTip(box, body, tip);
   });
   box.addEventListener("focusin", (event) => over(event) && showTip(box, tip, over(event)));
-  box.addEventListener("focusout", () => { tip.hidden = true; });
+  box.addEventListener("focusout", () => {
+    tip.hidden = true;
+  });
   box.addEventListener("keydown", (event) => {
     if (event.key === "Escape") tip.hidden = true;
     const from = over(event);
@@ -77,7 +88,14 @@ function restoreTip(box, body, tip) {
 function move(body, from, event) {
   const marks = [...body.querySelectorAll("mark")];
   const at = marks.indexOf(from);
-  const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: marks.length - 1 }[event.key];
+  const to = {
+    ArrowRight: at + 1,
+    ArrowDown: at + 1,
+    ArrowLeft: at - 1,
+    ArrowUp: at - 1,
+    Home: 0,
+    End: marks.length - 1,
+  }[event.key];
   if (to === undefined) return;
   event.preventDefault();
   const next = marks[Math.min(marks.length - 1, Math.max(0, to))];
@@ -88,9 +106,17 @@ function move(body, from, event) {
 
 function showTip(box, tip, target) {
   const lines = merge(facts.get(target).clues).slice(0, 4);
-  tip.replaceChildren(...lines.map((clue) => el("span", { class: "tipLine" },
-    el("b", {}, signed(clue.contribution)), ` ${clue.contribution > 0 ? "spam" : "ham"} `,
-    el("bdi", {}, shorten(clue.text, 40)))));
+  tip.replaceChildren(
+    ...lines.map((clue) =>
+      el(
+        "span",
+        { class: "tipLine" },
+        el("b", {}, signed(clue.contribution)),
+        ` ${clue.contribution > 0 ? "spam" : "ham"} `,
+        el("bdi", {}, shorten(clue.text, 40)),
+      ),
+    ),
+  );
   tip.hidden = false;
   const around = box.getBoundingClientRect();
   const place = target.getClientRects()[0];
@@ -104,10 +130,29 @@ function showTip(box, tip, target) {
 export function cluesList(clues) {
   const merged = merge(clues).filter((clue) => Math.abs(clue.contribution) >= 0.005);
   const heaviest = merged.length ? Math.abs(merged[0].contribution) : 1;
-  return el("div", { class: "sides" },
-    side("Toward spam", "toSpam", merged.filter((clue) => clue.contribution > 0), heaviest),
-    side("Toward ham", "toHam", merged.filter((clue) => clue.contribution < 0), heaviest),
-    merged.some((clue) => clue.whole) && el("p", { class: "quiet across", "aria-hidden": "true" }, el("i", {}, "In italics"), ": about the whole message."));
+  return el(
+    "div",
+    { class: "sides" },
+    side(
+      "Toward spam",
+      "toSpam",
+      merged.filter((clue) => clue.contribution > 0),
+      heaviest,
+    ),
+    side(
+      "Toward ham",
+      "toHam",
+      merged.filter((clue) => clue.contribution < 0),
+      heaviest,
+    ),
+    merged.some((clue) => clue.whole) &&
+      el(
+        "p",
+        { class: "quiet across", "aria-hidden": "true" },
+        el("i", {}, "In italics"),
+        ": about the whole message.",
+      ),
+  );
 }
 
 function side(title, name, clues, heaviest) {
@@ -116,13 +161,23 @@ function side(title, name, clues, heaviest) {
   show(clues.slice(0, LISTED));
   if (!clues.length) list.append(el("li", { class: "quiet" }, "nothing"));
   const rest = clues.slice(LISTED, 300);
-  const more = rest.length > 0 && el("button", { type: "button", class: "plain", onclick: () => {
-    const from = list.children.length;
-    show(rest);
-    more.remove();
-    list.children[from].tabIndex = -1;
-    list.children[from].focus();
-  } }, `Show ${count(rest.length)} more`);
+  const more =
+    rest.length > 0 &&
+    el(
+      "button",
+      {
+        type: "button",
+        class: "plain",
+        onclick: () => {
+          const from = list.children.length;
+          show(rest);
+          more.remove();
+          list.children[from].tabIndex = -1;
+          list.children[from].focus();
+        },
+      },
+      `Show ${count(rest.length)} more`,
+    );
   return el("div", {}, el("h3", {}, title), list, more);
 }
 
@@ -130,7 +185,12 @@ function item(clue, heaviest) {
   const name = el("bdi", { class: clue.whole ? "whole" : "quoted" }, shorten(clue.text, 60));
   const times = clue.times > 1 && el("span", { class: "quiet" }, ` ×${clue.times}`);
   const where = clue.whole && el("span", { class: "sr" }, " (whole message)");
-  const row = el("li", {}, el("span", { class: "clueName" }, name, times, where), el("b", {}, signed(clue.contribution)));
+  const row = el(
+    "li",
+    {},
+    el("span", { class: "clueName" }, name, times, where),
+    el("b", {}, signed(clue.contribution)),
+  );
   row.style.setProperty("--share", `${(Math.abs(clue.contribution) / heaviest) * 100}%`);
   return row;
 }

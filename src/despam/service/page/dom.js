@@ -60,7 +60,10 @@ export const many = (number, one, several = `${one}s`) => `${count(number)} ${nu
 
 /** Shorten for a label; cuts between code points, so that no emoji is split. */
 export function shorten(text, length) {
-  const clean = text.slice(0, length * 4).replace(/\s+/g, " ").trim();
+  const clean = text
+    .slice(0, length * 4)
+    .replace(/\s+/g, " ")
+    .trim();
   const points = Array.from(clean);
   return points.length > length || text.length > length * 4 ? `${points.slice(0, length - 1).join("")}…` : clean;
 }

@@ -17,7 +17,8 @@ export class FileProblem extends Error {}
 
 /** Read a file into one message or many. */
 export async function readFile(file) {
-  if (file.size > MAX_FILE) throw new FileProblem(`${file.name} is larger than 50 MB. The command line reads it: despam classify --batch.`);
+  if (file.size > MAX_FILE)
+    throw new FileProblem(`${file.name} is larger than 50 MB. The command line reads it: despam classify --batch.`);
   const name = file.name.toLowerCase().replace(/\.gz$/, "");
   const text = await decode(file);
   if (!text.trim()) throw new FileProblem(`${file.name} is empty.`);
@@ -32,10 +33,14 @@ const one = (many) => (many.rows.length === 1 ? { text: many.rows[0].text } : ma
 async function decode(file) {
   let bytes;
   try {
-    const stream = file.name.toLowerCase().endsWith(".gz") ? file.stream().pipeThrough(new DecompressionStream("gzip")) : file.stream();
+    const stream = file.name.toLowerCase().endsWith(".gz")
+      ? file.stream().pipeThrough(new DecompressionStream("gzip"))
+      : file.stream();
     bytes = await upTo(stream, file.name);
   } catch (error) {
-    throw error instanceof FileProblem ? error : new FileProblem(`${file.name} could not be read: it is broken, or no longer there.`);
+    throw error instanceof FileProblem
+      ? error
+      : new FileProblem(`${file.name} could not be read: it is broken, or no longer there.`);
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -52,7 +57,8 @@ async function upTo(stream, name) {
     const { done, value } = await reader.read();
     if (done) return new Blob(parts).arrayBuffer();
     size += value.length;
-    if (size > MAX_FILE) throw new FileProblem(`${name} unpacks to more than 50 MB. The command line reads it: despam classify --batch.`);
+    if (size > MAX_FILE)
+      throw new FileProblem(`${name} unpacks to more than 50 MB. The command line reads it: despam classify --batch.`);
     parts.push(value);
   }
 }
@@ -60,7 +66,10 @@ async function upTo(stream, name) {
 /** Split comma, semicolon or tab separated values; quotes may hold separators and line breaks. */
 export function parseCsv(text) {
   const head = text.slice(0, text.indexOf("\n") + 1 || undefined);
-  const separator = [",", "\t", ";"].reduce((best, sign) => (head.split(sign).length > head.split(best).length ? sign : best), ",");
+  const separator = [",", "\t", ";"].reduce(
+    (best, sign) => (head.split(sign).length > head.split(best).length ? sign : best),
+    ",",
+  );
   const rows = [];
   let row = [];
   let at = text.charCodeAt(0) === 0xfeff ? 1 : 0;
@@ -70,9 +79,16 @@ export function parseCsv(text) {
       let end = at + 1;
       for (;;) {
         const quote = text.indexOf('"', end);
-        if (quote < 0) { cell += text.slice(end); at = text.length; break; }
+        if (quote < 0) {
+          cell += text.slice(end);
+          at = text.length;
+          break;
+        }
         cell += text.slice(end, quote);
-        if (text[quote + 1] !== '"') { at = quote + 1; break; }
+        if (text[quote + 1] !== '"') {
+          at = quote + 1;
+          break;
+        }
         cell += '"';
         end = quote + 2;
       }
@@ -94,7 +110,9 @@ export function parseCsv(text) {
 function table(cells, name) {
   if (cells.length < 2) throw new FileProblem(`${name} holds a heading and no messages.`);
   const names = cells[0].map((cell, index) => cell.trim() || `column ${index + 1}`);
-  const rows = cells.slice(1).map((row) => Object.fromEntries(names.map((column, index) => [column, row[index] ?? ""])));
+  const rows = cells
+    .slice(1)
+    .map((row) => Object.fromEntries(names.map((column, index) => [column, row[index] ?? ""])));
   return withColumns(rows, names, name);
 }
 
@@ -119,11 +137,16 @@ function jsonLines(text, name) {
 function withColumns(rows, names, file) {
   const find = (wanted) => wanted.map((want) => names.find((name) => name.trim().toLowerCase() === want)).find(Boolean);
   const column = find(TEXT_NAMES) ?? (names.length === 1 ? names[0] : undefined);
-  if (!column) throw new FileProblem(`${file} has no column named text, message or body. It has: ${names.slice(0, 12).join(", ")}.`);
+  if (!column)
+    throw new FileProblem(
+      `${file} has no column named text, message or body. It has: ${names.slice(0, 12).join(", ")}.`,
+    );
   const labelColumn = find(LABEL_NAMES.filter((name) => name !== column));
   const read = rows.map((fields, index) => ({
-    row: index + 1, text: typeof fields[column] === "string" ? fields[column] : "",
-    label: labelColumn && labelOf(fields[labelColumn]), fields,
+    row: index + 1,
+    text: typeof fields[column] === "string" ? fields[column] : "",
+    label: labelColumn && labelOf(fields[labelColumn]),
+    fields,
   }));
   return { rows: read, labelled: read.some((row) => row.label) };
 }

@@ -10,7 +10,9 @@ const DEPTH = 20;
 export function readMail(source) {
   const { headers, body } = splitPart(source.replace(/\r\n?/g, "\n"));
   const subject = decodeWords(headers.get("subject") ?? "");
-  const parts = textParts(headers, body, 0).map((part) => part.trim()).filter(Boolean);
+  const parts = textParts(headers, body, 0)
+    .map((part) => part.trim())
+    .filter(Boolean);
   return [subject, ...parts].filter(Boolean).join("\n\n") || source;
 }
 
@@ -34,7 +36,9 @@ function textParts(headers, body, depth) {
     const parts = splitBody(body, parameter(type, "boundary")).map(splitPart);
     if (kind === "multipart/alternative") {
       const plain = parts.filter((part) => /^text\/plain/i.test(part.headers.get("content-type") ?? "text/plain"));
-      const texts = plain.flatMap((part) => textParts(part.headers, part.body, depth + 1)).filter((text) => text.trim());
+      const texts = plain
+        .flatMap((part) => textParts(part.headers, part.body, depth + 1))
+        .filter((text) => text.trim());
       if (texts.length) return texts;
     }
     return parts.flatMap((part) => textParts(part.headers, part.body, depth + 1));
@@ -49,12 +53,16 @@ function textParts(headers, body, depth) {
 
 function splitBody(body, boundary) {
   if (!boundary) return [body];
-  return `\n${body}`.split(`\n--${boundary}`).slice(1).filter((part) => !part.startsWith("--")).map((part) => part.replace(/^[^\n]*\n/, ""));
+  return `\n${body}`
+    .split(`\n--${boundary}`)
+    .slice(1)
+    .filter((part) => !part.startsWith("--"))
+    .map((part) => part.replace(/^[^\n]*\n/, ""));
 }
 
 function parameter(value, name) {
   const found = value.match(new RegExp(`;\\s*${name}\\s*=\\s*(?:"([^"]*)"|([^;\\s]+))`, "i"));
-  return found ? found[1] ?? found[2] : "";
+  return found ? (found[1] ?? found[2]) : "";
 }
 
 function decodeBody(body, encoding, charset) {
@@ -76,7 +84,10 @@ function decodeBytes(bytes, charset) {
 
 function decodeBase64(text, charset) {
   try {
-    return decodeBytes(Uint8Array.from(atob(text.replace(/[^A-Za-z0-9+/]/g, "")), (sign) => sign.charCodeAt(0)), charset);
+    return decodeBytes(
+      Uint8Array.from(atob(text.replace(/[^A-Za-z0-9+/]/g, "")), (sign) => sign.charCodeAt(0)),
+      charset,
+    );
   } catch {
     return null;
   }
@@ -84,11 +95,21 @@ function decodeBase64(text, charset) {
 
 function decodeQuoted(text, charset) {
   // only runs of =XX are bytes; what stands between is text already
-  return text.replace(/(?:=[0-9A-Fa-f]{2})+/g, (run) => decodeBytes(Uint8Array.from(run.slice(1).split("="), (hex) => Number.parseInt(hex, 16)), charset));
+  return text.replace(/(?:=[0-9A-Fa-f]{2})+/g, (run) =>
+    decodeBytes(
+      Uint8Array.from(run.slice(1).split("="), (hex) => Number.parseInt(hex, 16)),
+      charset,
+    ),
+  );
 }
 
 /** Decode words such as =?utf-8?B?...?= in a header. */
 function decodeWords(header) {
-  return header.replace(/\?=\s+=\?/g, "?==?").replace(/=\?([^?]+)\?([bq])\?([^?]*)\?=/gi, (whole, charset, way, text) =>
-    (way.toLowerCase() === "b" ? decodeBase64(text, charset) ?? whole : decodeQuoted(text.replaceAll("_", " "), charset)));
+  return header
+    .replace(/\?=\s+=\?/g, "?==?")
+    .replace(/=\?([^?]+)\?([bq])\?([^?]*)\?=/gi, (whole, charset, way, text) =>
+      way.toLowerCase() === "b"
+        ? (decodeBase64(text, charset) ?? whole)
+        : decodeQuoted(text.replaceAll("_", " "), charset),
+    );
 }

@@ -1,8 +1,8 @@
 /* Wires the page: what the visitor does -> what is asked -> what is shown.
 
-   Holds the page's whole state, in memory: the request under way, what the model says of itself, the file's rows. One thing is
-   under way at a time and the latest wins. Invariant: whatever fails, the visitor's text stays where it is, and what
-   stands as the verdict belongs to the text last asked about. */
+   Holds the page's whole state, in memory: the request under way, what the model says of itself, the file's rows. One
+   thing is under way at a time and the latest wins. Invariant: whatever fails, the visitor's text stays where it is,
+   and what stands as the verdict belongs to the text last asked about. */
 
 import { classify, classifyMany, describeModel, Problem } from "./api.js";
 import { runBatch } from "./batch.js";
@@ -28,6 +28,7 @@ function begin() {
   underWay.abort();
   underWay = new AbortController();
   hideProblem();
+  busy(false);
   return underWay.signal;
 }
 
@@ -41,7 +42,9 @@ async function analyze() {
   const signal = begin();
   if (!text.trim()) {
     hideVerdict();
-    showProblem(new Problem("empty", "There is no message yet.", "Type or paste one, choose a file, or try an example."));
+    showProblem(
+      new Problem("empty", "There is no message yet.", "Type or paste one, choose a file, or try an example."),
+    );
     input.focus();
     return;
   }
@@ -66,7 +69,12 @@ async function analyze() {
 /** Ask once what the verdict would be without its strongest clues; the page does without an answer. */
 async function askWhatIf(answer, text, signal) {
   const clues = strongestClues(answer).slice(0, text.length > LONG ? 1 : CLUES_OUT);
-  const texts = clues.map((_, index) => without(text, clues.slice(0, index + 1).flatMap((clue) => clue.spans)));
+  const texts = clues.map((_, index) =>
+    without(
+      text,
+      clues.slice(0, index + 1).flatMap((clue) => clue.spans),
+    ),
+  );
   const left = texts.filter((rest) => rest.trim());
   if (!left.length) return;
   try {
@@ -105,8 +113,9 @@ async function openFile(file) {
     }
   } catch (error) {
     if (signal.aborted) return;
-    if (!(error instanceof FileProblem)) throw error;
-    showProblem(new Problem("file", "This file could not be used.", error.message));
+    showProblem(
+      error instanceof FileProblem ? new Problem("file", "This file could not be used.", error.message) : error,
+    );
   }
 }
 
@@ -123,8 +132,14 @@ async function classifyRows({ rows, labelled }, name, signal) {
     }
   };
   const table = showBatch({
-    rows, name, labelled,
-    openRow: (row) => { input.value = row.text; analyze(); input.scrollIntoView(); },
+    rows,
+    name,
+    labelled,
+    openRow: (row) => {
+      input.value = row.text;
+      analyze();
+      input.scrollIntoView();
+    },
     stop: () => underWay.abort(),
     goOn: () => work(begin()),
   });
@@ -133,7 +148,9 @@ async function classifyRows({ rows, labelled }, name, signal) {
 
 function showProblem(problem, retry) {
   if (!(problem instanceof Problem)) {
-    showProblem(new Problem("page", "Something in this page went wrong.", "Reload it. Copy your text first: nothing is kept."));
+    showProblem(
+      new Problem("page", "Something in this page went wrong.", "Reload it. Copy your text first: nothing is kept."),
+    );
     throw problem;
   }
   byId("problem").hidden = false;
@@ -148,23 +165,45 @@ function hideProblem() {
 }
 
 function listen() {
-  byId("form").addEventListener("submit", (event) => { event.preventDefault(); analyze(); });
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); analyze(); }
+  byId("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    analyze();
   });
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      analyze();
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") hideTip();
+  });
   byId("file").addEventListener("change", (event) => {
     const [file] = event.target.files;
     event.target.value = ""; // the same file may be chosen again
     if (file) openFile(file);
   });
-  byId("modelLink").addEventListener("click", (event) => { event.preventDefault(); openCard(); });
+  byId("modelLink").addEventListener("click", (event) => {
+    event.preventDefault();
+    openCard();
+  });
   byId("cardClose").addEventListener("click", () => byId("card").close());
   listenForDrops();
-  byId("examples").append(...EXAMPLES.map(([name, text]) => el("button", { type: "button", onclick: () => {
-    input.value = text;
-    analyze();
-  } }, name)));
+  byId("examples").append(
+    ...EXAMPLES.map(([name, text]) =>
+      el(
+        "button",
+        {
+          type: "button",
+          onclick: () => {
+            input.value = text;
+            analyze();
+          },
+        },
+        name,
+      ),
+    ),
+  );
 }
 
 function listenForDrops() {
@@ -175,7 +214,9 @@ function listenForDrops() {
     event.preventDefault();
     zoneOf(true);
   });
-  addEventListener("dragleave", (event) => { if (!event.relatedTarget) zoneOf(false); });
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) zoneOf(false);
+  });
   addEventListener("drop", (event) => {
     zoneOf(false);
     const [file] = event.dataTransfer.files;

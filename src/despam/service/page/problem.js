@@ -18,9 +18,17 @@ export function drawProblem(problem, retry) {
 
 function keyForm(retry) {
   const field = el("input", { type: "password", autocomplete: "off", spellcheck: "false", required: true });
-  return el("form", { class: "keyForm", onsubmit: (event) => {
-    event.preventDefault();
-    useKey(field.value);
-    retry();
-  } }, el("label", {}, "API key ", field), el("button", { type: "submit" }, "Use key"));
+  return el(
+    "form",
+    {
+      class: "keyForm",
+      onsubmit: (event) => {
+        event.preventDefault();
+        useKey(field.value);
+        retry();
+      },
+    },
+    el("label", {}, "API key ", field),
+    el("button", { type: "submit" }, "Use key"),
+  );
 }

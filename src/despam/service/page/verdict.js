@@ -15,12 +15,14 @@ export function showVerdict(answer, text) {
   verdict.className = spam ? "spam" : "ham";
   byId("result").replaceChildren(icon(answer.classification), `Prediction: ${answer.classification}`);
   byId("summary").replaceChildren(...summary(answer));
-  byId("details").replaceChildren(...[
-    probabilityBar(answer),
-    el("p", { id: "whatIf", role: "status" }),
-    repairs(answer.repaired),
-    ...explanation(answer, text),
-  ].filter(Boolean));
+  byId("details").replaceChildren(
+    ...[
+      probabilityBar(answer),
+      el("p", { id: "whatIf", role: "status" }),
+      repairs(answer.repaired),
+      ...explanation(answer, text),
+    ].filter(Boolean),
+  );
   showModel(answer.model);
 }
 
@@ -47,10 +49,19 @@ const sentence = (words) => capital(words).replace(/\.?$/, ".");
 
 function probabilityBar(answer) {
   const label = `Probability of spam ${percent(answer.spam_probability)}, cutoff ${percent(answer.cutoff)}`;
-  const bar = el("div", { id: "bar", class: "bar", role: "img", "aria-label": label },
-    el("span", { class: "fill" }), el("span", { class: "cutoff" }));
-  const legend = el("p", { class: "legend", "aria-hidden": "true" }, el("span", {}, "0 %"),
-    el("span", { class: "cutoffName" }, `cutoff ${percent(answer.cutoff)}`), el("span", {}, "100 %"));
+  const bar = el(
+    "div",
+    { id: "bar", class: "bar", role: "img", "aria-label": label },
+    el("span", { class: "fill" }),
+    el("span", { class: "cutoff" }),
+  );
+  const legend = el(
+    "p",
+    { class: "legend", "aria-hidden": "true" },
+    el("span", {}, "0 %"),
+    el("span", { class: "cutoffName" }, `cutoff ${percent(answer.cutoff)}`),
+    el("span", {}, "100 %"),
+  );
   const figure = el("div", { id: "probability" }, bar, legend);
   place(figure, "--p", answer.spam_probability);
   place(figure, "--cutoff", answer.cutoff);
@@ -67,14 +78,24 @@ export function showZone(low, high) {
   place(figure, "--low", low);
   place(figure, "--width", high - low);
   byId("bar").append(el("span", { class: "zone" }));
-  figure.append(el("p", { class: "quiet zoneName" }, el("span", { class: "swatch", "aria-hidden": "true" }),
-    `unsure between ${percent(low)} and ${percent(high)}`));
+  figure.append(
+    el(
+      "p",
+      { class: "quiet zoneName" },
+      el("span", { class: "swatch", "aria-hidden": "true" }),
+      `unsure between ${percent(low)} and ${percent(high)}`,
+    ),
+  );
 }
 
 function repairs(kinds) {
   if (!kinds?.length) return null;
-  return el("div", { id: "repaired" }, el("h2", {}, "Repaired before reading"),
-    el("ul", {}, ...kinds.map((kind) => el("li", {}, `The message ${repairInWords(kind)}.`))));
+  return el(
+    "div",
+    { id: "repaired" },
+    el("h2", {}, "Repaired before reading"),
+    el("ul", {}, ...kinds.map((kind) => el("li", {}, `The message ${repairInWords(kind)}.`))),
+  );
 }
 
 function explanation(answer, text) {
@@ -109,12 +130,20 @@ export function showWhatIf(answer, clues, others) {
   const last = turned < 0 ? others.length - 1 : turned;
   const now = `(${percent(others[last].spam_probability)})`;
   const named = quoted(clues.slice(0, last + 1));
-  byId("whatIf")?.replaceChildren(...turned >= 0
-    ? ["Without ", ...named, ` it would have ${spam ? "passed" : "been taken for spam"} ${now}.`]
-    : [`Even without its ${last ? `${last + 1} strongest clues` : "strongest clue"}, `, ...named, `, it would ${spam ? "be spam" : "pass"} ${now}.`]);
+  byId("whatIf")?.replaceChildren(
+    ...(turned >= 0
+      ? ["Without ", ...named, ` it would have ${spam ? "passed" : "been taken for spam"} ${now}.`]
+      : [
+          `Even without its ${last ? `${last + 1} strongest clues` : "strongest clue"}, `,
+          ...named,
+          `, it would ${spam ? "be spam" : "pass"} ${now}.`,
+        ]),
+  );
 }
 
 function quoted(clues) {
   return clues.flatMap((clue, index) => [
-    index === 0 ? "" : index === clues.length - 1 ? " and " : ", ", el("bdi", {}, `“${shorten(clue.text, 30)}”`)]);
+    index === 0 ? "" : index === clues.length - 1 ? " and " : ", ",
+    el("bdi", {}, `“${shorten(clue.text, 30)}”`),
+  ]);
 }

@@ -24,8 +24,19 @@ const REASONS = {
 export const reasonInWords = (reason) => REASONS[reason] ?? (reason || "a person should have a look");
 
 export const EXAMPLES = [
-  ["A prize", "CONGRATULATIONS! You have WON a free iPhone 15. Claim your prize now at http://prize-claim.example/win or text WIN to 80888. Offer ends tonight!"],
-  ["A friend", "Hey, are we still on for lunch tomorrow? I can be at the station by half past twelve, call me if the train is late."],
-  ["In disguise", "Сongratulations! Yоu wоn a f\u200br\u200be\u200be  p r i z e. Clаim your саsh рrize today: reply YES now"],
+  [
+    "A prize",
+    "CONGRATULATIONS! You have WON a free iPhone 15. Claim your prize now at http://prize-claim.example/win " +
+      "or text WIN to 80888. Offer ends tonight!",
+  ],
+  [
+    "A friend",
+    "Hey, are we still on for lunch tomorrow? I can be at the station by half past twelve, " +
+      "call me if the train is late.",
+  ],
+  [
+    "In disguise",
+    "Сongratulations! Yоu wоn a f\u200br\u200be\u200be  p r i z e. Clаim your саsh рrize today: reply YES now",
+  ],
   ["Hard to say", "Your order 4711 has shipped. Track it at https://shop.example/track/4711"],
 ];
