@@ -17,10 +17,6 @@ from .conftest import NOT_RUN, ROOT, blocks_of, run_python, run_shell
 
 PAGES = sorted(path for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")] if path.is_file())
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
-# page -> the test that runs its blocks
-ELSEWHERE = {
-    "docs/how-to/serve-sklearn.md": "tests/train",
-}
 RUNS = {"sh": run_shell, "python": run_python}
 
 
@@ -34,10 +30,10 @@ def runnable(text: str) -> list[tuple[int, str, str]]:
     return [(b.line, b.tag, b.code) for b in blocks_of(text) if b.runs and b.tag in RUNS and b.line not in skipped]
 
 
-def elsewhere(name: str, text: str) -> str:
-    """Return which test runs the page's blocks instead, if one does."""
+def elsewhere(text: str) -> str:
+    """Return which test runs the page's blocks instead, if the page names one."""
     named = re.search(r"<!-- blocks run by (\S+) -->", text)
-    return ELSEWHERE.get(name) or (named[1] if named else "")
+    return named[1] if named else ""
 
 
 @pytest.mark.slow
@@ -45,7 +41,7 @@ def elsewhere(name: str, text: str) -> str:
 def test_the_blocks_of_a_page_run_as_they_stand(name: str, tmp_path: Path, data_folder: Path) -> None:
     """In order, in one folder beside `data/`, each block ends with exit code 0."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    if other := elsewhere(name, text):
+    if other := elsewhere(text):
         assert (ROOT / other).exists()
         return
     (tmp_path / "data").symlink_to(data_folder)
