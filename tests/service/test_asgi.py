@@ -104,7 +104,7 @@ def test_an_endless_body_is_refused_and_not_kept() -> None:
 def test_many_bodies_under_way_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond a bound the next part of any of them is a 503, and what was held is given back, however each ended."""
     app, _ = make()
-    app.body_seconds = 0.3
+    app.body_seconds = 1.0
     monkeypatch.setattr(asgi, "HELD_BYTES", 1_000_000)
 
     async def many() -> list[list[Message]]:

@@ -62,7 +62,7 @@ def check_others(door: HttpDoor) -> None:
     """Another client is answered at once."""
     start = time.monotonic()
     assert door.ask(body=GOOD).json["classification"] == "SPAM"
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5  # the clock of a slow client runs for 10 seconds
 
 
 MALFORMED = {

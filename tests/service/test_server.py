@@ -28,7 +28,7 @@ def test_sigterm_finishes_the_requests_under_way() -> None:
     with dial(door) as sock:
         request = post(body)
         sock.sendall(request[:-100])
-        time.sleep(0.2)
+        time.sleep(0.7)  # the server has seen the beginning
         os.kill(door.process.pid, signal.SIGTERM)
         time.sleep(0.3)
         sock.sendall(request[-100:])
@@ -47,7 +47,7 @@ def test_sigterm_does_not_wait_for_idle_connections() -> None:
         start = time.monotonic()
         door.process.terminate()
         door.process.wait(10)
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 8  # idle connections are kept for 60 seconds
     door.close()
 
 
