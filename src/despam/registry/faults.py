@@ -25,7 +25,7 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "AuthenticationFailed"),
-        "the credentials are wrong; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the variables of your cloud",
+        "the credentials are wrong; check KEYS",
     ),
     (
         (
@@ -43,7 +43,7 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
         "s3:ListBucket on it; ask its owner",
     ),
     (("MissingAccount", "Account must be specified"), "the storage account is missing; set AZURE_STORAGE_ACCOUNT_NAME"),
-    (("401 Unauthorized",), "the credentials are missing or wrong; check the variables of your cloud"),
+    (("401 Unauthorized",), "the credentials are missing or wrong; check KEYS"),
     (("QuotaExceeded", "EntityTooLarge"), "storage takes no more; free some, or raise the quota"),
     (
         ("SlowDown", "503 Service", "ServerBusy", "429 Too Many", "ThrottlingException"),
@@ -51,8 +51,7 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("169.254.169.254", "169.254.170.2", "metadata.google.internal", "token request", "MissingAccessKey"),
-        "there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE), or the variables "
-        "of your cloud",
+        "there are no credentials; set KEYS",
     ),
     (
         ("timed out", "TimedOut", "deadline has elapsed"),
@@ -83,21 +82,34 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 KINDS = {
     "PermissionDeniedError": "access denied; ask the owner of the bucket for the right to read and write it",
-    "UnauthenticatedError": "the credentials are missing or wrong; check the variables of your cloud",
+    "UnauthenticatedError": "the credentials are missing or wrong; check KEYS",
     "NotSupportedError": "this storage lacks something that a registry needs; use another",
+}
+
+
+VARIABLES = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
 
 
 def translate(error: BaseException, url: str, doing: str) -> StorageDown:
     """Make the StorageDown for what obstore raised while `doing` something, as in "reading the live pointer"."""
-    sentence = explain(error)
+    sentence = explain(error, url)
     down = StorageDown(f"{doing} failed: {sentence}.", url)
     down.passing = "try again" in sentence  # what people are told to try again is worth a second try of our own
     return down
 
 
-def explain(error: BaseException) -> str:
-    """Say what went wrong and what to do."""
+def explain(error: BaseException, url: str) -> str:
+    """Say what went wrong and what to do, with the variables of that cloud."""
+    kind = url.partition("://")[0][:2]
+    return sentence_for(error).replace("KEYS", VARIABLES.get(kind, VARIABLES["s3"]))
+
+
+def sentence_for(error: BaseException) -> str:
+    """Find the sentence."""
     text = f"{error} {error.__cause__ or ''}"
     for words, sentence in CODES:
         if any(word in text for word in words):

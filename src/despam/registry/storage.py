@@ -260,17 +260,30 @@ def folder_of(url: str) -> str:
 def endpoint_of(url: str) -> str:
     """Give the endpoint that the environment names for a URL's kind of storage, or the empty string."""
     names: tuple[str, ...]
-    if SCHEMES.get(url.partition("://")[0]) == "s3":
+    kind = SCHEMES.get(url.partition("://")[0])
+    if kind == "s3":
         names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     else:
-        names = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "GOOGLE_BASE_URL", "STORAGE_EMULATOR_HOST")
+        names = (
+            ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+            if kind == "az"
+            else ("GOOGLE_BASE_URL", "STORAGE_EMULATOR_HOST")
+        )
     return next((os.environ[name] for name in names if os.environ.get(name)), "")
 
 
-def settings_of(url: str) -> dict[str, str] | None:
-    """Give what obstore does not find by itself: the S3 endpoint and region, and the keys of an AWS profile."""
-    if SCHEMES[url.partition("://")[0]] != "s3":
+def google_settings(endpoint: str) -> dict[str, str] | None:
+    """Give the endpoint of GCS; one on plain HTTP is an emulator, which takes any token."""
+    if not endpoint:
         return None
+    return {"base_url": endpoint, **({"bearer_token": "emulator"} if endpoint.startswith("http://") else {})}
+
+
+def settings_of(url: str) -> dict[str, str] | None:
+    """Give what obstore does not find by itself: endpoints, the S3 region, and the keys of an AWS profile."""
+    kind = SCHEMES[url.partition("://")[0]]
+    if kind != "s3":
+        return google_settings(endpoint_of(url)) if kind == "gs" else None
     given: dict[str, str] = {}
     if endpoint := endpoint_of(url):
         given["endpoint"] = endpoint
