@@ -34,6 +34,8 @@ def test_settings_survive_the_way_to_a_worker() -> None:
     ("https://a.example", ("https://a.example",)),
     (" https://a.example/ , http://localhost:3000,", ("https://a.example", "http://localhost:3000")),
     ("null", ("null",)),
+    ("HTTPS://Www.Example.org:443/,http://a.example:80", ("https://www.example.org", "http://a.example")),
+    ("https://a.example:80", ("https://a.example:80",)),
     ("http://[::1]:8000", ("http://[::1]:8000",)),
 ])  # fmt: skip
 def test_origins_are_read_as_people_write_them(text: str, origins: tuple[str, ...]) -> None:

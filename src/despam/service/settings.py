@@ -93,8 +93,16 @@ def read_seconds(text: str) -> float:
 
 
 def read_origins(text: str) -> tuple[str, ...]:
-    """Read origins separated by commas; a slash at the end, as copied from an address bar, is taken off."""
-    return tuple(origin.strip().rstrip("/") for origin in text.split(",") if origin.strip())
+    """Read origins separated by commas, as people copy them, and write them as browsers do."""
+    return tuple(write_origin(origin.strip()) for origin in text.split(",") if origin.strip())
+
+
+def write_origin(origin: str) -> str:
+    """Write an origin as a browser sends it: lower case, no slash at the end, no port that goes without saying."""
+    origin = origin.rstrip("/").lower()
+    scheme, _, host = origin.partition("://")
+    usual = {"http": ":80", "https": ":443"}.get(scheme)
+    return origin.removesuffix(usual) if usual and host.endswith(usual) else origin
 
 
 def build(settings: Settings, metrics: Metrics | None = None) -> Api:
