@@ -13,9 +13,9 @@ import csv
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
@@ -33,8 +33,7 @@ def main(dist: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         build(ROOT, "--sdist", dist)
         sdist = max(dist.glob("despam-*.tar.gz"), key=lambda path: path.stat().st_mtime)
-        with tarfile.open(sdist) as archive:
-            archive.extractall(scratch, filter="data")
+        shutil.unpack_archive(sdist, scratch)
         source = next(Path(scratch).iterdir())
         build(source, "--wheel", dist)
         pure = next(dist.glob(f"{sdist.name.removesuffix('.tar.gz')}-py3-none-any.whl"))
