@@ -52,6 +52,14 @@ def test_each_status_has_its_words_and_a_retry(visit: Visit, status: int, title:
     check_retry(page)
 
 
+def test_a_gateways_own_refusal_asks_for_a_key_in_its_words(visit: Visit) -> None:
+    page = visit()
+    answer_with(page, 403, '{"message": "Forbidden"}')
+    ask(page)
+    expect(page.get_by_role("alert")).to_contain_text("The server said: Forbidden")
+    expect(page.get_by_label("API key")).to_be_visible()
+
+
 def test_a_status_without_json_has_its_words_too(visit: Visit) -> None:
     page = visit()
     answer_with(page, 503, "<h1>Service unavailable</h1>")

@@ -81,6 +81,25 @@ def test_a_mail_is_read_as_a_person_would_see_it(visit: Visit) -> None:
     expect(page.locator("#userInput")).to_have_value(f"Grüße\n\n{HAM} €")
 
 
+def test_a_file_chosen_while_a_verdict_is_awaited_takes_its_place(visit: Visit) -> None:
+    page = visit()
+    held: list[Route] = []
+    page.route("**/classify?**", lambda route: held.append(route))
+    page.locator("#userInput").fill(SPAM)
+    page.get_by_role("button", name="Analyze").click()
+    expect(page.locator("#form")).to_have_attribute("aria-busy", "true")
+    choose(page, "many.jsonl", json_lines(rows_of(3)))
+    expect(page.get_by_role("table")).to_be_visible()
+    expect(page.locator("#form")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#result")).to_be_empty()
+
+
+def test_the_tutorials_own_file_becomes_a_table(visit: Visit, data_folder: Path) -> None:
+    page = visit()
+    page.get_by_label("Choose a file").set_input_files(str(data_folder / "mail_data.csv"))
+    expect(page.locator("#batchStatus")).to_contain_text("The file’s own labels agree on", timeout=60_000)
+
+
 def test_a_table_of_one_message_is_one_message(visit: Visit) -> None:
     page = visit()
     choose(page, "one.csv", f'label,text\nspam,"{SPAM}"\n')

@@ -156,6 +156,10 @@ def test_a_clue_says_its_contribution_on_hover_and_hides_it_again(visit: Visit) 
     analyze(page, "free lunch")
     page.locator("#marked mark").hover()
     expect(page.get_by_role("tooltip")).to_have_text("+1.25 spam free")
+    mark, tip = page.locator("#marked mark").bounding_box(), page.get_by_role("tooltip").bounding_box()
+    assert mark and tip
+    page.mouse.move(mark["x"] + 5, tip["y"] + tip["height"] / 2, steps=10)  # the tip can be hovered itself
+    expect(page.get_by_role("tooltip")).to_be_visible()
     page.locator("h1").hover()
     expect(page.get_by_role("tooltip")).to_be_hidden()
 

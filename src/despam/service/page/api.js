@@ -8,6 +8,7 @@ const BASE = new URL(
   `${document.querySelector('meta[name="despam-api"]').content.replace(/\/+$/, "")}/`,
   document.baseURI,
 );
+export const HOST = BASE.host;
 const SECONDS = 30;
 export const MAX_BYTES = 1024 * 1024;
 

@@ -63,6 +63,9 @@ function folded(plain) {
 function listen(box, body, tip) {
   const over = (event) => event.target.closest?.("mark");
   box.addEventListener("pointerover", (event) => over(event) && showTip(box, tip, over(event)));
+  body.addEventListener("scroll", () => {
+    tip.hidden = true;
+  });
   // the tip may be hovered itself, to be read at leisure; it goes when the pointer leaves text and tip
   box.addEventListener("pointerout", (event) => {
     const next = event.relatedTarget;
@@ -118,6 +121,10 @@ function showTip(box, tip, target) {
     ),
   );
   tip.hidden = false;
+  placeTip(box, tip, target);
+}
+
+function placeTip(box, tip, target) {
   const around = box.getBoundingClientRect();
   const place = target.getClientRects()[0];
   const left = Math.min(Math.max(0, place.left - around.left), Math.max(0, around.width - tip.offsetWidth));

@@ -4,7 +4,7 @@
    thing is under way at a time and the latest wins. Invariant: whatever fails, the visitor's text stays where it is,
    and what stands as the verdict belongs to the text last asked about. */
 
-import { classify, classifyMany, describeModel, Problem } from "./api.js";
+import { classify, classifyMany, describeModel, HOST, Problem } from "./api.js";
 import { runBatch } from "./batch.js";
 import { openCard } from "./card.js";
 import { hideTip } from "./clues.js";
@@ -226,5 +226,6 @@ function listenForDrops() {
   });
 }
 
+byId("host").textContent = HOST;
 listen();
 learnModel();
