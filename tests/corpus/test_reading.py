@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 import random
 import tracemalloc
 from pathlib import Path
@@ -340,6 +341,18 @@ def test_a_spam_label_that_never_comes_is_said_with_the_labels_there_are(tmp_pat
     assert complaint(path, spam_label="junk").startswith(
         ": no row carries the label that --spam-label names; the labels are 'bad' (1), 'good' (1)"
     )
+
+
+def test_a_pipe_is_read_by_its_content(tmp_path: Path) -> None:
+    for content in (
+        b"text,label\nwin now,spam\nsee you,ham\n",
+        gzip.compress(b'{"text": "win now", "label": "spam"}\n'),
+    ):
+        reader, writer = os.pipe()
+        os.write(writer, content)
+        os.close(writer)
+        assert pairs(Path(f"/dev/fd/{reader}"))[0] == ("win now", "spam")
+        os.close(reader)
 
 
 def test_a_spam_label_is_for_tables_and_need_not_be_in_every_file(tmp_path: Path) -> None:

@@ -51,8 +51,7 @@ class Source:
             raise DataError(f"cannot be opened ({error.strerror}); check its permissions", self.name) from None
         self.recode: codecs.IncrementalDecoder | None = None
         try:
-            self.packed = self.file.read(2) == b"\x1f\x8b"
-            self.file.seek(0)
+            self.packed = self.file.peek(2)[:2] == b"\x1f\x8b"  # a pipe cannot go back
             if self.packed:
                 self.stream: IO[bytes] = cast("IO[bytes]", gzip.GzipFile(fileobj=self.file))
             else:
@@ -76,7 +75,7 @@ class Source:
         """Count the bytes read from disk."""
         try:
             return self.file.tell()
-        except ValueError:
+        except (OSError, ValueError):  # a pipe has no places; a closed file none any more
             return self.size_bytes
 
     def first_piece(self) -> bytes:
