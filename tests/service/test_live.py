@@ -376,6 +376,43 @@ def test_bytes_altered_on_the_way_are_asked_for_again(s3_scene: Scene, proxy: Fa
     assert live.current().version == s3_scene.versions[1]
 
 
+def test_the_reason_of_a_refused_file_comes_back_after_storage_was_down(s3_scene: Scene, proxy: FaultProxy) -> None:
+    """What is wrong now is what is said now."""
+    live = s3_scene.open()
+    live.current()
+    corrupt(s3_scene, "no model")
+    for fault, words in ((None, "no safetensors file"), (Fault(status=503, code="SlowDown"), "slow down")) * 2:
+        proxy.plan = lambda _, fault=fault: fault
+        s3_scene.clock.now += 31
+        live.current()
+        assert words in str(live.status()["reason"])
+
+
+def test_a_slow_first_look_is_not_undone_by_the_model_at_hand(
+    scene: Scene, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look ends while the bundled model is being opened: the registry's model stays."""
+    monkeypatch.setattr("despam.service.live.FIRST_WAIT_SECONDS", 0.0)
+    entered, ended = threading.Event(), threading.Event()
+    look = LiveModel._look
+
+    def slow_look(self: LiveModel) -> None:
+        entered.wait(10)
+        look(self)
+        ended.set()
+
+    def slow_load(path: str | None = None) -> despam.Model:
+        entered.set()
+        assert ended.wait(10)
+        return despam.load(path)
+
+    monkeypatch.setattr(LiveModel, "_look", slow_look)
+    monkeypatch.setattr("despam.service.live.load", slow_load)
+    live = scene.open()
+    assert live.current().version == scene.versions[0]
+    assert (live.status()["source"], live.status()["degraded"]) == ("registry", False)
+
+
 def test_a_setting_that_cannot_be_right_stops_the_start() -> None:
     """Waiting does not mend a wrong URL."""
     with pytest.raises(SettingError):

@@ -56,9 +56,11 @@ class Pointer:
 class Reader:
     """A registry, read."""
 
-    def __init__(self, url: str, timeout_ms: int = 5000, retries: int = 0) -> None:
+    def __init__(self, url: str, timeout_ms: int = 5000, file_timeout_ms: int = 60_000) -> None:
+        """Open it; a pointer is small and has to come soon, a model may come over a slow line."""
         self.url = url
-        self.storage = Storage(url, timeout_ms, retries)
+        self.storage = Storage(url, timeout_ms, retries=0)
+        self.file_timeout_ms = file_timeout_ms
 
     def fetch_pointer(self, if_none_match: str = "") -> Pointer | None:
         """Read the live pointer; None when it still has that ETag. Raises UnknownVersion when nothing is live."""
@@ -74,7 +76,7 @@ class Reader:
 
     def fetch(self, sha256: str) -> bytes:
         """Read a version by its full hash and check it. Raises UnknownVersion or CorruptVersion."""
-        return fetch(self.storage, sha256)
+        return fetch(Storage(self.url, self.file_timeout_ms, retries=0), sha256)
 
     def fetch_model(self, sha256: str) -> Model:
         """Read, check and open a version."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SCHEMES = {"s3": "s3", "s3a": "s3", "gs": "gs", "az": "az", "azure": "az", "abfs": "az", "abfss": "az", "adl": "az"}
 EXAMPLES = "a folder, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX"
 LOCK = ".lock"
+PATIENCE_MS = 60_000  # after the first attempt no other one begins later than this
 SMALL_BYTES = 1 << 20  # a pointer or an entry is a few hundred bytes
 
 used_by = 0  # the process that has started obstore's threads
@@ -59,7 +60,7 @@ class Listed:
 class Storage:
     """Objects under one URL."""
 
-    def __init__(self, url: str, timeout_ms: int = 10_000, retries: int = 3, make_folder: bool = False) -> None:
+    def __init__(self, url: str, timeout_ms: int = 30_000, retries: int = 3, make_folder: bool = False) -> None:
         """Open it; talks to nobody yet, except that a folder must be there or `make_folder` makes it."""
         self.url = url
         self.folder = folder_of(url)
@@ -85,10 +86,8 @@ class Storage:
             "pool_idle_timeout": "20s",  # shorter than what S3 keeps open, so that no dead connection is used again
             "allow_http": endpoint_of(self.url).startswith("http://"),
         }
-        retry: Any = {
-            "max_retries": self.retries,
-            "retry_timeout": timedelta(milliseconds=self.timeout_ms * (self.retries + 1)),
-        }
+        patience = timedelta(milliseconds=min(self.timeout_ms * (self.retries + 1), PATIENCE_MS))
+        retry: Any = {"max_retries": self.retries, "retry_timeout": patience}
         given: Any = settings_of(self.url)
         return self._call(
             "opening", lambda: from_url(self.url, config=given, client_options=options, retry_config=retry)

@@ -86,7 +86,7 @@ class Base:
 class Registry:
     """A registry, read and changed."""
 
-    def __init__(self, url: str, timeout_ms: int = 10_000, retries: int = 3, make_folder: bool = False) -> None:
+    def __init__(self, url: str, timeout_ms: int = 30_000, retries: int = 3, make_folder: bool = False) -> None:
         self.url = url
         self.storage = Storage(url, timeout_ms, retries, make_folder)
 

@@ -62,11 +62,13 @@ class LiveModel:
         self.checked_at: float | None = None
         self.next_look = -NEVER
         self.refused_sha256 = ""
+        self.refused_because = ""
         self.refusals = 0
         self.ask_again_at = 0.0
         self.fatal: DespamError | None = None
         self.reader: Reader | None = None
         self.lock = allocate_lock()
+        self.swapping = allocate_lock()
         if registry_url:
             self._start_fresh()
             look_after(self)
@@ -76,6 +78,7 @@ class LiveModel:
         import threading
 
         self.lock = allocate_lock()
+        self.swapping = allocate_lock()
         self.stopped = threading.Event()
         self.looked = threading.Event()
         self.thread: threading.Thread | None = None
@@ -152,14 +155,16 @@ class LiveModel:
         at_hand = load(self.model_path) if self.model_path else None
         if self.registry_url:
             self._first_look()
+        else:
+            self.next_look = NEVER
         if self.model is None:
             fallback = at_hand or load()
-            self.source = "file" if self.model_path else "bundled"
-            if self.registry_url and not self.reason:
-                self._degrade("the registry has not answered yet")
-            self.model = fallback
-        if not self.registry_url:
-            self.next_look = NEVER
+            with self.swapping:  # a look that was slow may have a model by now
+                if self.model is None:
+                    self.source = "file" if self.model_path else "bundled"
+                    self.model = fallback
+                    if self.registry_url and not self.reason:
+                        self._degrade("the registry has not answered yet")
         return self.model
 
     def _first_look(self) -> None:
@@ -181,7 +186,7 @@ class LiveModel:
             self.fatal = error
             self._degrade(str(error))
         except DespamError as error:
-            self._degrade(str(error).removeprefix(f"{self.registry_url}: "))
+            self._degrade(self._reason_of(error))
         except Exception as error:  # noqa: BLE001  nothing that a look meets may stop the answers
             self._degrade(f"the look at the registry failed ({type(error).__name__})")
         finally:
@@ -197,7 +202,8 @@ class LiveModel:
         pointer = self.reader.fetch_pointer(self.etag)
         if pointer is not None and pointer.sha256 != self.sha256:
             if pointer.sha256 == self.refused_sha256 and self.clock() < self.ask_again_at:
-                return  # refused already: the reason stands
+                self._degrade(self.refused_because)  # storage may have been down in between
+                return
             self._swap(pointer.sha256)
         if pointer is not None:
             self.etag = pointer.etag
@@ -208,18 +214,24 @@ class LiveModel:
         assert self.reader is not None
         try:
             model = self.reader.fetch_model(sha256)
-        except DespamError:
+        except DespamError as error:
+            self.refused_because = self._reason_of(error)
             self.refusals = self.refusals + 1 if sha256 == self.refused_sha256 else 0
             self.refused_sha256 = sha256
             self.ask_again_at = self.clock() + self.refresh_seconds * min(1 << self.refusals, LONGEST_PATIENCE) * 0.9
             raise
         version = model.version  # counted here, so that no request does
         before = self.model.version if self.model is not None else ""
-        self.sha256 = sha256
-        self.source = "registry"
-        self.model = model
+        with self.swapping:
+            self.sha256 = sha256
+            self.source = "registry"
+            self.model = model
         self.refused_sha256 = ""
         self.log(write_event("model", model=version, before=before, source="registry"))
+
+    def _reason_of(self, error: DespamError) -> str:
+        """Give an error's sentence without the registry's URL: /health is public."""
+        return str(error).removeprefix(f"{self.registry_url}: ")
 
     def _degrade(self, reason: str) -> None:
         """Go on with what there is, and say why: one line when the reason is a new one."""
