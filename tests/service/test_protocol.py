@@ -154,7 +154,8 @@ def test_a_body_that_does_not_come_is_408_with_cors(quick: HttpDoor, headers: by
 def quick() -> Iterator[HttpDoor]:
     """A server that loses patience after half a second."""
     code = (
-        "from despam.service import asgi, protocol; protocol.Protocol.head_seconds = 0.5; asgi.BODY_SECONDS = 0.5; "
+        "from despam.service import asgi; asgi.BODY_SECONDS = 0.5; from despam.service.protocol import Protocol; "
+        "Protocol.head_seconds = Protocol.write_seconds = 0.5; "
         "from despam.cli.main import run; run(['serve', '--port', '0'])"
     )
     door = HttpDoor(Settings(), start=[sys.executable, "-c", code])
@@ -288,6 +289,20 @@ def test_a_client_that_does_not_read_does_not_stop_others(http: HttpDoor) -> Non
             pass
         for _ in range(5):
             check_others(http)
+
+
+def test_a_client_that_does_not_read_is_cut_off(quick: HttpDoor) -> None:
+    """Its place goes to others; what it would still have got is lost to it."""
+    body = json.dumps({"texts": ["win a free phone " * 300] * 150}).encode()
+    with dial(quick) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        for _ in range(8):
+            sock.sendall(post(body, path=b"/classify/batch?explain=true"))
+        time.sleep(3)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            for _ in range(100):
+                assert sock.recv(1 << 20) or sock.sendall(b"GET /health HTTP/1.1\r\n\r\n") is None
+    check_others(quick)
 
 
 def test_pipelined_requests_are_answered_in_order(http: HttpDoor) -> None:

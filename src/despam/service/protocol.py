@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
+WRITE_SECONDS = 20.0  # what a client may take to make room for more of its answer
+LINGER_SECONDS = 5.0  # what is left of an answer has to go in this time after the connection is closed
 EXTRA_BYTES = 1024 * 1024  # of a body's chunk marks and trailers, which httptools keeps until they end
 CONNECTIONS = 8192  # of one process; lowered to what the system gives
 TURN = 8  # answers on the spot for one read from a connection; more wait their turn behind other clients
@@ -45,6 +47,7 @@ class Protocol(HttpToolsProtocol):
     """One connection."""
 
     head_seconds = HEAD_SECONDS
+    write_seconds = WRITE_SECONDS
     limit = CONNECTIONS
     heads: dict[tuple[int, Headers], bytes] = {}  # status line and headers of the answers, made once each
     silent: dict[Protocol, None] = {}  # connections without a request under way, the longest silent first
@@ -58,6 +61,7 @@ class Protocol(HttpToolsProtocol):
         self.head_open = True  # also before the first byte: who connects and says nothing is let go
         self.refusal = MALFORMED
         self.head_clock: asyncio.TimerHandle | None = self.loop.call_later(self.head_seconds, self.head_late)
+        self.write_clock: asyncio.TimerHandle | None = None
         self.extra_bytes = 0
         self.turn = 0
         self.parts: list[bytes] | None = None  # the body of a request that may be answered on the spot
@@ -71,13 +75,37 @@ class Protocol(HttpToolsProtocol):
         if self.head_open:
             self.refuse(FULL)
         else:
-            self.transport.close()
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close; a client that does not take the rest of its answer is cut off a little later."""
+        self.transport.close()
+        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clocks."""
         self.stop_clock()
         self.silent.pop(self, None)
+        if self.write_clock is not None:
+            self.write_clock.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Cut off who asks and does not read: its place is worth more to others."""
+        super().pause_writing()
+        self.write_clock = self.loop.call_later(self.write_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        if self.write_clock is not None:
+            self.write_clock.cancel()
+            self.write_clock = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection that was silent for long."""
+        if not self.transport.is_closing():
+            self.hang_up()
 
     # --- limits of the head
 
@@ -150,7 +178,7 @@ class Protocol(HttpToolsProtocol):
         if cycle is not None:
             cycle.disconnected = True  # whoever still works on an answer need not send it
         self.silent.pop(self, None)
-        self.transport.close()
+        self.hang_up()
         to_stderr(write_event("refused below the brain", status=status))
 
     # --- the short way
@@ -217,7 +245,9 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Take note that the connection is silent again."""
         super().on_response_complete()
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            self.hang_up()
+        else:
             self.silent[self] = None
 
     def write(self, response: Response) -> None:
@@ -247,4 +277,4 @@ class Protocol(HttpToolsProtocol):
             )
             self.silent[self] = None
         else:
-            self.transport.close()
+            self.hang_up()
