@@ -104,6 +104,7 @@ def test_the_kernel_leaves_to_python_what_it_is_not_sure_of() -> None:
     """Markup, entities, control characters, spaced letters and anything beyond ASCII."""
     for text in ("a <b>", "a &amp;", "\x01", "f r e e", "é", "\ud800"):
         assert native.scan(text, WEIGHTS, KNOWN) is None
+        assert native.scan_ids(text, 0xFFFFF) is None
     assert native.scan("a plain text", WEIGHTS, KNOWN) is not None
 
 
@@ -112,11 +113,11 @@ WRONG_CALLS = [
     lambda: native.scan("x", memoryview(bytes(4096)).cast("i"), KNOWN),
     lambda: native.scan("x", WEIGHTS, memoryview(bytes(3))),
     lambda: native.scan_ids("x", 1000),
-    lambda: native.scan_line(b"no blanks", b"no blanks", b"", WEIGHTS, KNOWN),
-    lambda: native.scan_line(b" a b ", b" a ", b"", WEIGHTS, KNOWN),
-    lambda: native.scan_line(b" a  b ", b" a  b ", b"", WEIGHTS, KNOWN),
-    lambda: native.scan_line(b"", b"", b"", WEIGHTS, KNOWN),
-    lambda: native.scan_line(b" " + b"a" * (1 << 21) + b" ", b"  ", b"", WEIGHTS, KNOWN),
+    lambda: native.scan_line(b"no blanks", b"no blanks", b"", b"", WEIGHTS, KNOWN),
+    lambda: native.scan_line(b" a b ", b" a ", b"", b"", WEIGHTS, KNOWN),
+    lambda: native.scan_line(b" a  b ", b" a  b ", b"", b"", WEIGHTS, KNOWN),
+    lambda: native.scan_line(b"", b"", b"", b"", WEIGHTS, KNOWN),
+    lambda: native.scan_line(b" " + b"a" * (1 << 21) + b" ", b"  ", b"", b"", WEIGHTS, KNOWN),
 ]
 
 

@@ -33,14 +33,19 @@ static void check(uint32_t distinct) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Weights w = {weights, NULL};
-    if (size && !needs_python(data, (Py_ssize_t)size)) check(scan_plain(data, (Py_ssize_t)size, w, 0xFFF));
+    Py_buffer kinds = {.buf = (void *)data, .len = (Py_ssize_t)(size < 3 ? size : 3)};
+    if (size && !needs_python(data, (Py_ssize_t)size)) check(scan_plain(data, (Py_ssize_t)size, &kinds, w, 0xFFF));
     if (size < 3) return 0;
     /* the first byte says where the line ends and the line as written begins */
     size_t cut = 1 + data[0] * (size - 1) / 256;
-    Py_buffer line = {.buf = (void *)(data + 1), .len = (Py_ssize_t)(cut - 1)};
-    Py_buffer written = {.buf = (void *)(data + cut), .len = (Py_ssize_t)(size - cut)};
-    Py_buffer shapes = {.buf = (void *)data, .len = (Py_ssize_t)(size < 64 ? size : 64)};
-    check(scan_made(&line, &written, &shapes, w, 0xFFF));
-    check(scan_made(&line, &line, &shapes, w, 0xFFF));
+    Made made = {
+        .line = {.buf = (void *)(data + 1), .len = (Py_ssize_t)(cut - 1)},
+        .written = {.buf = (void *)(data + cut), .len = (Py_ssize_t)(size - cut)},
+        .bones = {.buf = (void *)data, .len = (Py_ssize_t)size},
+        .shapes = {.buf = (void *)data, .len = (Py_ssize_t)(size < 64 ? size : 64)},
+    };
+    check(scan_made(&made, w, 0xFFF));
+    made.written = made.line;
+    check(scan_made(&made, w, 0xFFF));
     return 0;
 }

@@ -155,13 +155,18 @@ static uint8_t CHUNKY[256]; /* makes a chunk worth a look: digit . @ $ : */
 static uint8_t HOSTED[256]; /* may stand in a host */
 static const char MARKS[] = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
+/* classes of characters beyond ASCII in a skeleton (shapes.py) */
+enum { EMOJI = 1, POUND, EURO, CURRENCY, PUNCTUATION, IDEOGRAPH, CYRILLIC, CYRILLIC_CAPITAL, OTHER = 0x0E };
+
+static int is_currency(uint8_t b) { return b == '$' || (b >= POUND && b <= CURRENCY); }
+
 static void make_classes(void) {
     for (int b = 0; b < 256; b++) {
         int upper = b >= 'A' && b <= 'Z', lower = b >= 'a' && b <= 'z', digit = b >= '0' && b <= '9';
         FOLD[b] = (uint8_t)(upper || lower ? b : digit ? '0' : b == '\'' ? 1 : 0);
         LOWER[b] = (uint8_t)(upper ? b + 32 : b);
         SPACE[b] = b == ' ' || (b >= 9 && b <= 13);
-        CHUNKY[b] = digit || b == '.' || b == '@' || b == '$' || b == ':';
+        CHUNKY[b] = digit || b == '.' || b == '@' || b == ':' || is_currency((uint8_t)b);
         HOSTED[b] = upper || lower || digit || b == '.' || b == '-';
     }
     for (int i = 0; MARKS[i]; i++) MARK[(uint8_t)MARKS[i]] = (uint8_t)(i + 1);
@@ -267,7 +272,7 @@ static void scan_words(const int32_t *written_start, const int32_t *written_len,
     finish(CASE, w);
 }
 
-/* ---- shapes of plain ASCII (shapes.py, line for line) ---- */
+/* ---- shapes of a skeleton (shapes.py, line for line) ---- */
 
 static const int LENGTHS[] = {1, 5, 10, 20, 30, 40, 60, 80, 100, 120, 140, 160, 200, 250, 300, 400, 600, 1000, 1500, 2000, 3000};
 static const int WORD_STEPS[] = {1, 2, 3, 4, 5, 7, 10, 13, 16, 20, 25, 30, 40, 60, 100, 200, 400};
@@ -311,16 +316,16 @@ static int link_shapes(const uint8_t *p, Py_ssize_t n) {
     for (Py_ssize_t i = 0; i + 2 < n && !scheme; i++)
         if (p[i] == ':' && p[i + 1] == '/' && p[i + 2] == '/') { scheme = 1; at = i + 3; }
     if (!scheme)
-        while (at < n && strchr("([{<\"'*_-", p[at])) at++;
+        while (at < n && p[at] && strchr("([{<\"'*_-", p[at])) at++;
     for (size = 0; at + size < n && HOSTED[p[at + size]]; size++) host[size] = LOWER[p[at + size]];
+    const uint8_t *rest = p + at + size;
+    Py_ssize_t rest_n = n - at - size;
     while (size && (host[size - 1] == '.' || host[size - 1] == '-')) size--;
     for (Py_ssize_t i = 0; i < size; i++) {
         if (host[i] == '.') { dot = i; dots++; }
         digit |= host[i] >= '0' && host[i] <= '9';
         dash |= host[i] == '-';
     }
-    const uint8_t *rest = p + at + size;
-    Py_ssize_t rest_n = n - at - size;
     if (!scheme) {
         if (dot < 1) return 0;
         int www = size >= 4 && !memcmp(host, "www.", 4);
@@ -361,7 +366,7 @@ static void chunk_shapes(const uint8_t *t, Py_ssize_t length) {
             if (p[k] < '0' || p[k] > '9') { k++; continue; }
             Py_ssize_t run = k;
             while (k < n && p[k] >= '0' && p[k] <= '9') k++;
-            sum |= (run && p[run - 1] == '$') || (k < n && p[k] == '$');
+            sum |= (run && is_currency(p[run - 1])) || (k < n && is_currency(p[k]));
             digits += (int)(k - run);
             shape(NUMBER_DIGITS, k - run > 15 ? 15 : (int)(k - run));
         }
@@ -421,18 +426,28 @@ static void character_shapes(const uint8_t *t, Py_ssize_t length) {
         marks += count;
         if (count) shape(PUNCT, i);
     }
+    Py_ssize_t cyrillic = seen[CYRILLIC] + seen[CYRILLIC_CAPITAL];
+    Py_ssize_t letters[4] = {latin, cyrillic, seen[IDEOGRAPH], seen[OTHER]}, most = 0, all = 0;
+    int script = 0, scripts = 0;
+    for (int i = 0; i < 4; i++) {
+        all += letters[i];
+        if (letters[i] > most) { most = letters[i]; script = i + 1; }
+    }
+    for (int i = 0; i < 4; i++) scripts += 10 * letters[i] > all;
     shape(LENGTH, STEPS(LENGTHS, length));
     if (length) {
         shape(DIGITS, STEPS(PER_MILLE, 1000 * digits / length));
-        shape(PUNCTUATED, STEPS(PER_MILLE, 1000 * marks / length));
+        shape(PUNCTUATED, STEPS(PER_MILLE, 1000 * (marks + seen[PUNCTUATION]) / length));
     }
-    if (latin) shape(CAPITALS, STEPS(PER_MILLE, 1000 * capitals / latin));
-    shape(SCRIPT, latin ? 1 : 0);
+    if (latin + cyrillic)
+        shape(CAPITALS, STEPS(PER_MILLE, 1000 * (capitals + seen[CYRILLIC_CAPITAL]) / (latin + cyrillic)));
+    shape(SCRIPT, script);
+    if (scripts > 1) shape(MIXED, 1);
     shape(EXCLAMATIONS, STEPS(COUNTS, seen['!']));
     shape(QUESTIONS, STEPS(COUNTS, seen['?']));
-    shape(EMOJIS, 0);
+    shape(EMOJIS, STEPS(COUNTS, seen[EMOJI]));
     shape(LINES, STEPS(COUNTS, seen['\n']));
-    shape(CURRENCIES, STEPS(COUNTS, seen['$']));
+    shape(CURRENCIES, STEPS(COUNTS, seen['$'] + seen[POUND] + seen[EURO] + seen[CURRENCY]));
     if (run) shape(MARK_RUNS, 1);
     if (four) shape(REPEATED, 1);
     Py_ssize_t last = length;
@@ -525,8 +540,8 @@ static PyObject *answer_ids(uint32_t distinct) {
     return groups;
 }
 
-/* Fold, hash and shape one plain ASCII text; the number of distinct words, or UINT32_MAX on an error. */
-static uint32_t scan_plain(const uint8_t *t, Py_ssize_t n, Weights w, uint32_t mask) {
+/* Fold, hash and shape one plain ASCII text that had `repairs`; the number of distinct words, or UINT32_MAX on an error. */
+static uint32_t scan_plain(const uint8_t *t, Py_ssize_t n, const Py_buffer *repairs, Weights w, uint32_t mask) {
     static uint8_t cut[HEAD + TAIL + 1];
     if (reserve(HEAD + TAIL + 8, mask)) return UINT32_MAX;
     if (n > HEAD + TAIL) {
@@ -544,6 +559,7 @@ static uint32_t scan_plain(const uint8_t *t, Py_ssize_t n, Weights w, uint32_t m
     word_shapes();
     character_shapes(t, n);
     chunk_shapes(t, n);
+    for (Py_ssize_t i = 0; repairs && i < repairs->len && i < 32; i++) shape(REPAIRED, ((const uint8_t *)repairs->buf)[i]);
     finish(SHAPES, w);
     return (uint32_t)S.distinct;
 }
@@ -572,28 +588,34 @@ static void close_views(Views *v) {
     PyBuffer_Release(&v->known);
 }
 
-static const uint8_t *plain_text(PyObject *text, Py_ssize_t *n) {
+/* Give the bytes of a text that can be scanned, else NULL: `repaired` says that Python has repaired it already. */
+static const uint8_t *plain_text(PyObject *text, Py_ssize_t *n, int repaired) {
     if (!PyUnicode_Check(text)) return NULL;
     const char *t = PyUnicode_AsUTF8AndSize(text, n);
     if (!t) { PyErr_Clear(); return NULL; } /* lone surrogates: Python repairs them */
-    return needs_python((const uint8_t *)t, *n) ? NULL : (const uint8_t *)t;
+    int ascii = PyUnicode_GetLength(text) == *n;
+    return ascii && (repaired || !needs_python((const uint8_t *)t, *n)) ? (const uint8_t *)t : NULL;
 }
 
-/* scan(text, weights, known) -> (sums, counts, known words, distinct words), or None where Python must look */
+/* scan(text, weights, known[, repairs]) -> (sums, counts, known words, distinct words), or None where Python must look;
+   with repairs (their places in repair.REPAIRS) Python has looked already, and any ASCII is scanned as it stands */
 static PyObject *scan(PyObject *self, PyObject *args) {
     (void)self;
-    PyObject *text, *weights, *known;
-    if (!PyArg_ParseTuple(args, "OOO", &text, &weights, &known)) return NULL;
+    PyObject *text, *weights, *known, *result = NULL;
+    Py_buffer repairs = {0};
+    if (!PyArg_ParseTuple(args, "OOO|y*", &text, &weights, &known, &repairs)) return NULL;
     Py_ssize_t n;
-    const uint8_t *t = plain_text(text, &n);
-    if (!t) Py_RETURN_NONE;
+    const uint8_t *t = plain_text(text, &n, repairs.obj != NULL);
     Views v;
     Weights w;
-    if (open_views(&v, weights, known, &w)) return NULL;
-    uint32_t mask = (uint32_t)(v.weights.len / v.weights.itemsize - 1);
-    uint32_t distinct = scan_plain(t, n, w, mask);
-    PyObject *result = distinct == UINT32_MAX ? NULL : answer(distinct, v.known.buf, (uint32_t)(v.known.len * 8 - 1));
-    close_views(&v);
+    if (!t) {
+        result = Py_NewRef(Py_None);
+    } else if (!open_views(&v, weights, known, &w)) {
+        uint32_t distinct = scan_plain(t, n, &repairs, w, (uint32_t)(v.weights.len / v.weights.itemsize - 1));
+        if (distinct != UINT32_MAX) result = answer(distinct, v.known.buf, (uint32_t)(v.known.len * 8 - 1));
+        close_views(&v);
+    }
+    if (repairs.obj) PyBuffer_Release(&repairs);
     return result;
 }
 
@@ -644,10 +666,10 @@ static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) 
     Bound *b = PyCapsule_GetPointer(args[0], BOUND);
     if (!b) return NULL;
     Py_ssize_t n;
-    const uint8_t *t = plain_text(args[1], &n);
+    const uint8_t *t = plain_text(args[1], &n, 0);
     if (!t) Py_RETURN_NONE;
     uint32_t mask = (uint32_t)(b->views.weights.len / b->views.weights.itemsize - 1);
-    uint32_t distinct = scan_plain(t, n, b->weights, mask);
+    uint32_t distinct = scan_plain(t, n, NULL, b->weights, mask);
     if (distinct == UINT32_MAX) return NULL;
     double sum = b->bias;
     for (int g = 0; g < GROUPS; g++)
@@ -663,18 +685,22 @@ static int check_mask(unsigned long mask) {
     return -1;
 }
 
-/* scan_ids(text, mask) -> seven bytes objects of uint32 (ids by group, hashes of distinct words), or None */
+/* scan_ids(text, mask[, repairs]) -> seven bytes objects of uint32 (ids by group, hashes of distinct words), or None */
 static PyObject *scan_ids(PyObject *self, PyObject *args) {
     (void)self;
-    PyObject *text;
+    PyObject *text, *result = NULL;
     unsigned long mask;
-    if (!PyArg_ParseTuple(args, "Ok", &text, &mask) || check_mask(mask)) return NULL;
-    Py_ssize_t n;
-    const uint8_t *t = plain_text(text, &n);
-    if (!t) Py_RETURN_NONE;
-    Weights none = {NULL, NULL};
-    uint32_t distinct = scan_plain(t, n, none, (uint32_t)mask);
-    return distinct == UINT32_MAX ? NULL : answer_ids(distinct);
+    Py_buffer repairs = {0};
+    if (!PyArg_ParseTuple(args, "Ok|y*", &text, &mask, &repairs)) return NULL;
+    if (!check_mask(mask)) {
+        Py_ssize_t n;
+        const uint8_t *t = plain_text(text, &n, repairs.obj != NULL);
+        Weights none = {NULL, NULL};
+        uint32_t distinct = t ? scan_plain(t, n, &repairs, none, (uint32_t)mask) : 0;
+        result = !t ? Py_NewRef(Py_None) : distinct == UINT32_MAX ? NULL : answer_ids(distinct);
+    }
+    if (repairs.obj) PyBuffer_Release(&repairs);
+    return result;
 }
 
 /* ---- scan_line: words that Python has made ---- */
@@ -695,11 +721,22 @@ static Py_ssize_t take_line(uint8_t *to, const uint8_t *from, Py_ssize_t n, int3
     return words;
 }
 
-/* Hash a line and its shapes; the number of distinct words, or UINT32_MAX on an error. */
-static uint32_t scan_made(Py_buffer *line, Py_buffer *written, Py_buffer *shapes, Weights w, uint32_t mask) {
+typedef struct { Py_buffer line, written, bones, shapes; } Made;
+
+static void close_made(Made *m) {
+    PyBuffer_Release(&m->line);
+    PyBuffer_Release(&m->written);
+    PyBuffer_Release(&m->bones);
+    PyBuffer_Release(&m->shapes);
+}
+
+/* Hash a line, the shapes of its skeleton and those that Python has found; the number of distinct words, or UINT32_MAX. */
+static uint32_t scan_made(const Made *m, Weights w, uint32_t mask) {
+    const Py_buffer *line = &m->line, *written = &m->written, *bones = &m->bones, *shapes = &m->shapes;
     Py_ssize_t room = line->len > written->len ? line->len : written->len;
+    if (bones->len > room) room = bones->len;
     uint32_t distinct = UINT32_MAX;
-    if (room > 1 << 20 || shapes->len > 4096) {
+    if (room > 1 << 20 || shapes->len > 4096 || bones->len > HEAD + 1 + TAIL) {
         PyErr_SetString(PyExc_ValueError, "the line is too long");
         return distinct;
     }
@@ -715,6 +752,8 @@ static uint32_t scan_made(Py_buffer *line, Py_buffer *written, Py_buffer *shapes
         find_distinct();
         scan_wide_line(line->len, w);
         scan_words(wstart, wlen, w);
+        character_shapes(bones->buf, bones->len);
+        chunk_shapes(bones->buf, bones->len);
         for (Py_ssize_t i = 0; i + 4 <= shapes->len; i += 4) add(SHAPES, load32((const uint8_t *)shapes->buf + i));
         finish(SHAPES, w);
         distinct = (uint32_t)S.distinct;
@@ -723,41 +762,37 @@ static uint32_t scan_made(Py_buffer *line, Py_buffer *written, Py_buffer *shapes
     return distinct;
 }
 
-/* scan_line(line, written, shapes, weights, known): as scan; lines are UTF-8 with a blank around each word, shapes uint32 */
+/* scan_line(line, written, bones, shapes, weights, known): as scan. Lines are UTF-8 with a blank around each word, bones the
+   skeleton of the repaired text, shapes the uint32 ids of those that Python has found (of words, of repairs). */
 static PyObject *scan_line(PyObject *self, PyObject *args) {
     (void)self;
-    Py_buffer line, written, shapes;
+    Made m;
     PyObject *weights, *known, *result = NULL;
-    if (!PyArg_ParseTuple(args, "y*y*y*OO", &line, &written, &shapes, &weights, &known)) return NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*OO", &m.line, &m.written, &m.bones, &m.shapes, &weights, &known)) return NULL;
     Views v;
     Weights w;
     if (!open_views(&v, weights, known, &w)) {
-        uint32_t mask = (uint32_t)(v.weights.len / v.weights.itemsize - 1);
-        uint32_t distinct = scan_made(&line, &written, &shapes, w, mask);
+        uint32_t distinct = scan_made(&m, w, (uint32_t)(v.weights.len / v.weights.itemsize - 1));
         if (distinct != UINT32_MAX) result = answer(distinct, v.known.buf, (uint32_t)(v.known.len * 8 - 1));
         close_views(&v);
     }
-    PyBuffer_Release(&line);
-    PyBuffer_Release(&written);
-    PyBuffer_Release(&shapes);
+    close_made(&m);
     return result;
 }
 
-/* scan_line_ids(line, written, shapes, mask): as scan_ids */
+/* scan_line_ids(line, written, bones, shapes, mask): as scan_ids */
 static PyObject *scan_line_ids(PyObject *self, PyObject *args) {
     (void)self;
-    Py_buffer line, written, shapes;
+    Made m;
     unsigned long mask;
     PyObject *result = NULL;
-    if (!PyArg_ParseTuple(args, "y*y*y*k", &line, &written, &shapes, &mask)) return NULL;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*k", &m.line, &m.written, &m.bones, &m.shapes, &mask)) return NULL;
     if (!check_mask(mask)) {
         Weights none = {NULL, NULL};
-        uint32_t distinct = scan_made(&line, &written, &shapes, none, (uint32_t)mask);
+        uint32_t distinct = scan_made(&m, none, (uint32_t)mask);
         if (distinct != UINT32_MAX) result = answer_ids(distinct);
     }
-    PyBuffer_Release(&line);
-    PyBuffer_Release(&written);
-    PyBuffer_Release(&shapes);
+    close_made(&m);
     return result;
 }
 

@@ -170,15 +170,14 @@ def ids_python(text: str, mask: int) -> tuple[list[bytes], bytes]:
     return [array("I", group).tobytes() for group in groups], array("I", hashes).tobytes()
 
 
-def made_line(text: str) -> tuple[bytes, bytes, bytes, tuple[str, ...]]:
-    """Repair `text` and give what the kernel's scan_line takes: its words, as written, its shapes; and the repairs."""
-    text, repaired = repair(text)
+def made_line(text: str, repaired: tuple[str, ...]) -> tuple[bytes, bytes, bytes, bytes]:
+    """Give what the kernel's scan_line takes: the words, as written, the skeleton, the shapes of words and repairs."""
     words, written = split(text)
-    hashed = b"".join(
-        crc32(shape, SHAPES).to_bytes(4, "little") for shape in shapes.shapes(text, words, written, repaired)
-    )
+    found = set(shapes.word_shapes(words, written))
+    found.update(shapes.repair_shapes(repaired))
+    hashed = b"".join(crc32(shape, SHAPES).to_bytes(4, "little") for shape in found)
     line = f" {' '.join(words)} " if words else "  "
-    return line.encode(), f" {' '.join(written)} ".encode(), hashed, repaired
+    return line.encode(), f" {' '.join(written)} ".encode(), shapes.skeleton(text), hashed
 
 
 def measure_native(text: str, weights: memoryview, known: memoryview) -> Measured:
@@ -187,17 +186,33 @@ def measure_native(text: str, weights: memoryview, known: memoryview) -> Measure
         found = native.scan(text, weights, known)
         if found is not None:
             return *found, ()
-    line, written, hashed, repaired = made_line(text)
-    return *native.scan_line(line, written, hashed, weights, known), repaired
+    text, repaired = repair(text)
+    if text.isascii():
+        return *native.scan(text, weights, known, REPAIR_PLACES[repaired]), repaired
+    return *native.scan_line(*made_line(text, repaired), weights, known), repaired
 
 
 def ids_native(text: str, mask: int) -> tuple[list[bytes], bytes]:
     """`ids`, with the kernel."""
     found = native.scan_ids(text, mask) if text.isascii() else None
     if found is None:
-        line, written, hashed, _ = made_line(text)
-        found = native.scan_line_ids(line, written, hashed, mask)
+        text, repaired = repair(text)
+        if text.isascii():
+            found = native.scan_ids(text, mask, REPAIR_PLACES[repaired])
+        else:
+            found = native.scan_line_ids(*made_line(text, repaired), mask)
     return list(found[:6]), found[6]
+
+
+class RepairPlaces(dict[tuple[str, ...], bytes]):
+    """Kinds of repair -> their places in REPAIRS, one byte each."""
+
+    def __missing__(self, repaired: tuple[str, ...]) -> bytes:
+        self[repaired] = places = bytes(shape[1] for shape in shapes.repair_shapes(repaired))
+        return places
+
+
+REPAIR_PLACES = RepairPlaces()
 
 
 def choose_engine() -> tuple[str, Any]:

@@ -13,7 +13,7 @@ once. Invariant: the contributions of the clues plus the bias are the score, to 
 from __future__ import annotations
 
 import json
-from math import exp, isfinite, sqrt
+from math import exp, sqrt
 
 from despam.core import features
 from despam.core.tensors import read_tensors
@@ -377,14 +377,18 @@ def read_object(metadata: dict[str, str], key: str, path: str) -> dict[str, Any]
 
 def read_number(value: object, name: str, path: str) -> float:
     """Check one number of the metadata."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not isfinite(value)
-        or abs(value) > NUMBER_LIMIT
-    ):
-        raise MetadataError(f"{name} is {str(value)[:40]}, no number between -1e6 and 1e6", path)
+    # compared before it is converted: JSON may hold an integer of a million digits
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -NUMBER_LIMIT <= value <= NUMBER_LIMIT:
+        raise MetadataError(f"{name} is {shorten(value)}, no number between -1e6 and 1e6", path)
     return float(value)
+
+
+def shorten(value: object) -> str:
+    """Show a value of a file, whatever it is."""
+    try:
+        return str(value)[:40]
+    except (ValueError, RecursionError):
+        return "too large to be shown"
 
 
 def is_power_of_two(value: int) -> bool:

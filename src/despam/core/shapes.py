@@ -124,10 +124,15 @@ def shapes(text: str, words: list[str], written: list[str], repaired: tuple[str,
     found = set(word_shapes(words, written))
     found.update(character_shapes(bones, len(words)))
     found.update(chunk_shapes(bones))
+    found.update(repair_shapes(repaired))
+    return found
+
+
+def repair_shapes(repaired: tuple[str, ...]) -> Iterator[bytes]:
+    """Shapes of what had to be repaired."""
     kinds = tuple(REPAIRS)
     for kind in repaired:
-        found.add(bytes((REPAIRED, kinds.index(kind))))
-    return found
+        yield bytes((REPAIRED, kinds.index(kind)))
 
 
 def word_shapes(words: list[str], written: list[str]) -> Iterator[bytes]:
