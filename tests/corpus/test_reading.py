@@ -98,6 +98,9 @@ def test_the_tutorials_numbering_is_read_with_spam_label_0_and_said_without(tmp_
     assert pairs(path, say=said.append) == [("win now", "ham"), ("see you", "spam")]
     assert len(said) == 1
     assert said[0].endswith("give --spam-label 0.")
+    said.clear()
+    clear = write(tmp_path / "a.csv", "is_spam,text\n1,win now\n0,see you\n")
+    assert (pairs(clear, say=said.append), said) == (BOTH, [])
 
 
 def test_parquet_is_read_in_batches(tmp_path: Path) -> None:

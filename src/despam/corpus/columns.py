@@ -12,32 +12,12 @@ from typing import Any
 
 # the usual names, most telling first: when a file has several, the first of these wins
 TEXT_NAMES = (
-    "text",
-    "message",
-    "body",
-    "content",
-    "sms",
-    "v2",
-    "msg",
-    "comment",
-    "email",
-    "mail",
-    "message_text",
-    "email_text",
-)
+    "text", "message", "body", "content", "sms", "v2", "msg", "comment", "email", "mail", "message_text", "email_text",
+    "email text", "text_combined",
+)  # fmt: skip
 LABEL_NAMES = (
-    "label",
-    "category",
-    "class",
-    "v1",
-    "spam",
-    "is_spam",
-    "isspam",
-    "spam/ham",
-    "target",
-    "labels",
-    "label_num",
-)
+    "label", "category", "class", "v1", "spam", "is_spam", "isspam", "spam/ham", "target", "labels", "label_num",
+)  # fmt: skip
 
 SPAM_WORDS = frozenset({"spam", "1", "1.0", "true", "yes"})
 HAM_WORDS = frozenset(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from despam.corpus import folders, json_lines, mails, parquet, tables
-from despam.corpus.columns import LABEL_NAMES, Labels, missing_column
+from despam.corpus.columns import LABEL_NAMES, Labels, find_field, missing_column, plain
 from despam.corpus.opening import Source, stem
 from despam.corpus.row import Plan, Row
 from despam.errors import DataError
@@ -84,7 +84,8 @@ def read_one(path: Path, plan: Plan, labels: Labels, labelled: bool, lenient: bo
         yield row
     if not count:
         raise DataError("holds no rows; give a file with messages", name)
-    if labelled and labels.numbered():
+    column = find_field(row.fields, LABEL_NAMES, plan.label_column) or ""
+    if labelled and labels.numbered() and "spam" not in plain(column):
         say(f"{name}: labels are numbers, 1 is read as spam; if 0 is spam, as in some tutorials, give --spam-label 0.")
 
 
