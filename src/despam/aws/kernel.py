@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -48,13 +49,28 @@ def _fingerprint(source: Path, architecture: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
+def _headers(scratch: Path, machine: str) -> list[str]:
+    """Give the options for Python's headers.
+
+    Debian keeps pyconfig.h by processor, and only this machine's is there; it says the same on every 64-bit Linux.
+    """
+    include, version = sysconfig.get_path("include"), f"python{sysconfig.get_python_version()}"
+    mine = Path(include).parent / str(sysconfig.get_config_var("MULTIARCH")) / version / "pyconfig.h"
+    if not mine.exists():
+        return ["-I", include]
+    target = scratch / f"{machine}-linux-gnu" / version
+    target.mkdir(parents=True)
+    shutil.copy(mine, target)
+    return ["-I", include, "-I", str(scratch)]
+
+
 def _compile(source: Path, architecture: str, kept: Path) -> None:
     target = TARGET.format(machine=MACHINES[architecture])
     with TemporaryDirectory(dir=kept.parent) as scratch:
         built = Path(scratch) / "_native.so"
         command = [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS]
         # the source by its bare name: no path of this machine gets into the file
-        command += ["-I", sysconfig.get_path("include"), source.name, "-o", str(built)]
+        command += [*_headers(Path(scratch), MACHINES[architecture]), source.name, "-o", str(built)]
         zig_cache = str(cache_folder() / "zig")
         env = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": zig_cache, "ZIG_LOCAL_CACHE_DIR": zig_cache}
         run = subprocess.run(command, capture_output=True, text=True, cwd=source.parent, env=env)
