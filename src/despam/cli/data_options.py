@@ -6,7 +6,7 @@ nothing heavy until rows are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -36,7 +36,25 @@ def read_rows(paths: tuple[str, ...], options: dict[str, Any]) -> list[Row]:
     from despam import corpus
 
     chosen = {name: options[name] for name in READ_OPTIONS}
-    return list(corpus.read(list(paths), **chosen, say=lambda sentence: click.echo(sentence, err=True)))
+    return list(count_aloud(corpus.read(list(paths), **chosen, say=lambda sentence: click.echo(sentence, err=True))))
+
+
+def count_aloud(rows: Iterator[Row]) -> Iterator[Row]:
+    """Pass rows on; on a terminal, say how many have been read once that takes over a second."""
+    import sys
+    import time
+
+    if not sys.stderr.isatty():
+        yield from rows
+        return
+    shown = started = time.monotonic()
+    for number, row in enumerate(rows, 1):
+        yield row
+        if number % 256 == 0 and (now := time.monotonic()) - started > 1 and now - shown > 0.1:
+            shown = now
+            click.echo(f"\rreading  {number:,} messages", err=True, nl=False)
+    if shown > started:
+        click.echo("\r\033[K", err=True, nl=False)
 
 
 def load_model(path: str) -> Any:
