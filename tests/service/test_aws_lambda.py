@@ -81,7 +81,12 @@ def test_a_direct_invocation_needs_no_key(doors: Opener) -> None:
     assert handler({"text": SPAM})["statusCode"] == 200
     assert handler({"texts": [SPAM]})["statusCode"] == 200
     for name in ("rest_v1", "http_v2", "url", "load_balancer"):
-        assert handler(recorded(name))["statusCode"] == 401
+        event = recorded(name)
+        assert handler(event)["statusCode"] == 401
+        # a gateway's event of an unknown kind is no direct invocation, whatever it carries
+        event["requestContext"].pop("http", None)
+        event.pop("httpMethod", None)
+        assert handler({**event, "body": None, "path": "/classify", "text": SPAM})["statusCode"] == 401
     assert handler({"body": json.dumps({"text": SPAM})})["statusCode"] == 401
 
 

@@ -58,7 +58,7 @@ class Door:
                 request.headers["x-request-id"] = given
             slash = find_missing_slash(event, request)
             response = api.redirect(request, slash) if slash else api.handle(request)
-        if len(response.body) > LIMIT_ANSWER_BYTES // 2 and is_too_long(response.body):
+        if len(response.body) > LIMIT_ANSWER_BYTES // 4 and is_too_long(response.body):
             response = api.refuse(request, RequestRefused(413, TOO_LONG))
         to_stdout(write_emf_line(request.method, response, (time.perf_counter() - start) * 1000))
         return write_answer(response, event)
@@ -85,7 +85,7 @@ def read_event(event: Any, api: Api) -> Request:
         method, raw_path, query = http.get("method"), event.get("rawPath"), event.get("rawQueryString") or ""
     elif "httpMethod" in event:  # payload 1.0: REST API and load balancer
         method, raw_path, query = event["httpMethod"], event.get("path"), read_query(event)
-    elif event.get("body") is None:
+    elif event.get("body") is None and not context:  # what came through a gateway is never trusted like IAM's own
         return read_direct(event)
     else:
         method, raw_path, query = "POST", event.get("path") or "/classify", read_query(event)
