@@ -1,13 +1,14 @@
 /* Draws the clues: marked in the text, and as two lists.
 
    A mark shows its side twice (colour, and a line that is straight for spam and dotted for ham) and its strength by
-   how deep the colour is. One tooltip serves all marks, on hover, focus and tap; Tab enters the text once, arrow
-   keys go from mark to mark. A long stretch without a clue is folded, so 100,000 characters cost a few nodes. */
+   how deep the colour is; the weakest are left plain, the lists have them. One tooltip serves all marks, on hover,
+   focus and tap; Tab enters the text once, arrow keys go from mark to mark. A long stretch without a strong clue is
+   folded, so 100,000 characters cost a few nodes. */
 
 import { byId, count, el, shorten, signed } from "./dom.js";
 import { cut, merge, strength } from "./text.js";
 
-const FOLD = 1500; // characters without a clue before they fold
+const FOLD = 1500; // characters without a strong clue before they fold
 const LISTED = 8;
 
 /** Show the text with its clues marked. */
@@ -55,7 +56,7 @@ function folded(plain) {
   return el(
     "details",
     { class: "folded" },
-    el("summary", {}, `${count(plain.length)} characters without a clue`),
+    el("summary", {}, `${count(plain.length)} characters without a strong clue`),
     el("span", {}, plain),
   );
 }
