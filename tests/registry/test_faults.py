@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -284,6 +289,56 @@ def test_a_promotion_is_lost_when_somebody_was_faster_over_a_slow_line(
         Registry(s3_place.url).promote(short(models[1]))
     assert [entry.version for entry in registry.history()] == [short(models[0]), short(models[2])]
     assert registry.doctor() == []
+
+
+STOPPED = """
+import sys
+from despam.cli.main import run
+run({arguments!r})
+"""
+
+
+@pytest.mark.parametrize(
+    ("matches", "arguments", "code", "words"),
+    [
+        (is_pointer, ["versions"], 130, "stopped"),
+        (is_swap, ["promote"], 3, "stopped; it is not known whether the promotion took effect"),
+    ],
+)
+def test_ctrl_c_ends_the_wait_for_storage(
+    registry: Registry,
+    proxy: FaultProxy,
+    s3_place: Place,
+    models: Models,
+    matches: Callable[[Seen], bool],
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    """At once, in one line, and it says what is not known."""
+    caught = threading.Event()
+
+    def plan(request: Seen) -> Fault | None:
+        if not matches(request):
+            return None
+        caught.set()
+        return Fault(delay_seconds=15)
+
+    proxy.plan = plan
+    words_of_command = [
+        *arguments,
+        *([short(models[1])] if arguments == ["promote"] else []),
+        "--registry",
+        s3_place.url,
+    ]
+    command = [sys.executable, "-c", STOPPED.format(arguments=words_of_command)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert caught.wait(60)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert time.monotonic() - began < 10
+    assert process.returncode == code and words in said and "Traceback" not in said, said
 
 
 def test_a_reader_asks_once_and_gives_up_in_its_time(s3_place: Place, proxy: FaultProxy) -> None:

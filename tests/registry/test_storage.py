@@ -221,6 +221,30 @@ def test_keys_of_a_profile_open_a_bucket(s3_place: Place, tmp_path: Path, monkey
     assert Storage(s3_place.url).create("a", b"x")
 
 
+FULL = """
+import resource, sys
+from despam.registry import Registry
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    Registry({url!r}).publish({model!r})
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_disk_that_takes_no_more_is_said_and_leaves_no_version(
+    folder_place: Place, models: tuple[Path, Path, Path]
+) -> None:
+    """A limit on the size of files stands in for a full disk: the write ends in the middle."""
+    program = FULL.format(url=folder_place.url, model=str(models[0]))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert "StorageDown" in done.stdout and "takes no file of that size" in done.stdout, done
+    registry = Registry(folder_place.url)
+    assert registry.versions() == []
+    assert all(finding.kind == "left-over" for finding in registry.doctor())
+    assert registry.publish(models[0]).existed is False
+
+
 FORK = """
 import os, sys, signal
 from despam.registry.storage import Storage

@@ -102,7 +102,7 @@ class Storage:
             )
         used_by = os.getpid()
         try:
-            return work()
+            return stoppable(work) if self.retries else work()
         except DespamError:
             raise
         except BaseException as error:
@@ -232,6 +232,29 @@ class Storage:
         import obstore
 
         self._call(f"removing {path}", lambda: obstore.delete(self.store, path))
+
+
+def stoppable(work: Callable[[], Any]) -> Any:
+    """Run a call into obstore so that Ctrl-C ends the wait for it: obstore itself hears no signal until it is done."""
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    ended: list[Any] = []
+
+    def run() -> None:
+        try:
+            ended.append((work(), None))
+        except BaseException as error:  # noqa: BLE001  raised again below, in the thread that waits
+            ended.append((None, error))
+
+    thread = threading.Thread(target=run, name="despam-storage", daemon=True)
+    thread.start()
+    thread.join()
+    result, error = ended[0]
+    if error is not None:
+        raise error
+    return result
 
 
 def folder_of(url: str) -> str:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 SWAP_ATTEMPTS = 4
 READS = 3  # of an object that is not as it was written
 SHOWN = 10
+UNKNOWN = "it is not known whether the promotion took effect; run `despam versions` when storage answers again."
 NEWEST = "newest"  # no hex digits, so no version is called that
 
 
@@ -286,6 +287,8 @@ class Registry:
                 refused = None
             except StorageDown as error:
                 refused = error
+            except KeyboardInterrupt:
+                raise StorageDown(f"stopped; {UNKNOWN}", self.url) from None
             now = self._look_again(refused)
             if self._is_done(now, entry):
                 return
@@ -299,10 +302,7 @@ class Registry:
         try:
             return self.read_pointer_object()
         except StorageDown as error:
-            sentence = (
-                "it is not known whether the promotion took effect; run `despam versions` when storage answers again."
-            )
-            raise StorageDown(sentence, self.url) from (refused or error)
+            raise StorageDown(UNKNOWN, self.url) from (refused or error)
 
     def _is_done(self, now: Found | None, entry: Entry) -> bool:
         """Say whether our entry is live, or was until somebody promoted over it."""
