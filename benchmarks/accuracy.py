@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import random
 import sys
@@ -22,6 +23,8 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: every system is timed on one thread
 
 from accuracy_rows import P2_BESIDE, P2_SOURCES, P3_SOURCES, cleaned, missing, others, published, without_near_copies
 from accuracy_systems import Fit, Fitted, cores, despam_file, peers

@@ -165,22 +165,14 @@ def fasttext(rows: Sequence[Row], promise: float | None = None) -> Fitted:
         train, held = Path(folder) / "train.txt", Path(folder) / "held.txt"
         train.write_text("\n".join(line for i, line in enumerate(lines) if i % 10), encoding="utf-8")
         held.write_text("\n".join(line for i, line in enumerate(lines) if i % 10 == 0), encoding="utf-8")
-        fixed = {
-            "wordNgrams": 2,
-            "minn": 2,
-            "maxn": 5,
-            "dim": 50,
-            "bucket": 500_000,
-            "thread": 1,
-            "seed": 1,
-            "verbose": 0,
-        }
-        best = max(
-            ((rate, epochs) for rate in (0.3, 0.8) for epochs in (15, 40)),
-            key=lambda pair: library.train_supervised(str(train), lr=pair[0], epoch=pair[1], **fixed).test(str(held))[
-                1
-            ],
-        )
+        shape = {"wordNgrams": 2, "minn": 2, "maxn": 5, "dim": 20, "bucket": 500_000}
+        fixed = {**shape, "thread": 1, "seed": 1, "verbose": 0}
+
+        def precision(pair: tuple[float, int]) -> float:
+            tried = library.train_supervised(str(train), lr=pair[0], epoch=pair[1], **fixed)
+            return float(tried.test(str(held))[1])
+
+        best = max(((rate, epochs) for rate in (0.3, 0.8) for epochs in (5, 25)), key=precision)
         train.write_text("\n".join(lines), encoding="utf-8")
         model = library.train_supervised(str(train), lr=best[0], epoch=best[1], **fixed)
         model.save_model(str(Path(folder) / "model.bin"))
