@@ -139,6 +139,8 @@ def test_bytes_that_are_no_utf8_are_read_and_said(despam: Run, small_model: Path
         (("--batch", "a.csv"), 2, "--batch needs -o OUT"),
         (("--batch", "a.csv", "-o", "b", "--explain"), 2, "--explain is for one text; leave it out of a batch"),
         (("--batch", "a.csv", "-o", "b", "--json"), 2, "--json is for one text"),
+        (("--batch", "a.csv", "-o", "-", "--resume"), 2, "--resume needs a file; stdout keeps nothing to go on from"),
+        (("--batch", "a.csv", "-o", "/dev/null"), 3, "/dev/null: no file can be written there"),
         (("x", "--resume"), 2, "--resume is for a batch; add --batch IN"),
         (("x", "-m", "a", "--registry", "b"), 2, "--model and --registry are two answers to one question"),
         (("--batch", "none.csv", "-o", "out.jsonl"), 3, "none.csv: no such file; check the path"),
@@ -160,6 +162,7 @@ def test_what_cannot_be_done_is_one_sentence(
     assert done.stdout == ""
     assert (tmp_path / "out.jsonl").read_text() == "precious"
     assert (tmp_path / "a.csv").read_text() == "text\nhello\n"
+    assert not list(tmp_path.glob("*.part*"))
 
 
 def test_the_runner_and_a_process_agree(despam: Run, small_model: Path) -> None:
@@ -272,6 +275,44 @@ def test_a_row_that_cannot_be_read_gets_its_error_and_the_batch_goes_on(
     assert "classification" not in found[2]
 
 
+def test_a_resumed_batch_remembers_the_errors_before(despam: Run, small_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('nonsense\n{"text": "x"}\n{"text": "y"}\n')
+    assert despam("classify", "-m", small_model, "--batch", "a.jsonl", "-o", "out.jsonl").returncode == 3
+    whole = (tmp_path / "out.jsonl").read_bytes()
+    model = package.load(small_model).version
+    size = (tmp_path / "a.jsonl").stat().st_size
+    note = {
+        "model": model,
+        "input": str(tmp_path / "a.jsonl"),
+        "size": size,
+        "plan": [None, None, False, True],
+        "keep_text": False,
+    }
+    (tmp_path / "out.jsonl.part").write_bytes(b"".join(whole.splitlines(keepends=True)[:2]) + b'{"cla')
+    (tmp_path / "out.jsonl.part.json").write_text(json.dumps(note))
+    done = despam("classify", "-m", small_model, "--batch", "a.jsonl", "-o", "out.jsonl", "--resume")
+    assert done.returncode == 3
+    assert done.stderr.endswith("1 of 3 rows could not be read; each has its error in its place.\n")
+    assert (tmp_path / "out.jsonl").read_bytes() == whole
+
+
+def test_a_batch_can_go_to_stdout_and_come_from_stdin(despam: Run, small_model: Path, tmp_path: Path) -> None:
+    done = despam(
+        "classify",
+        "-m",
+        small_model,
+        "--batch",
+        "/dev/stdin",
+        "-o",
+        "-",
+        stdin='{"text": "x", "n": 1}\n{"text": "y", "n": 2}\n',
+    )
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["n"] for line in done.stdout.splitlines()] == [1, 2]
+    assert "wrote" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_odd_fields_still_make_valid_json(despam: Run, small_model: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(
         '{"text": "x", "a": NaN, "b": 1e999, "c": "\\ud800é", "d": {"e": [1, null]}}\n', encoding="utf-8"
@@ -311,7 +352,9 @@ def long_batch(tmp_path: Path) -> Path:
     return path
 
 
-def stopped_part(folder: Path, small_model: Path, source: Path, how: signal.Signals) -> tuple[int, str]:
+def stopped_part(
+    folder: Path, small_model: Path, source: Path, how: signal.Signals, *, group: bool = True
+) -> tuple[int, str]:
     """Start a batch, stop it once it has written something, and give its exit code and stderr."""
     arguments = ["classify", "-m", str(small_model), "--batch", str(source), "-o", "out.jsonl", "--jobs", "2"]
     process = subprocess.Popen(
@@ -325,7 +368,7 @@ def stopped_part(folder: Path, small_model: Path, source: Path, how: signal.Sign
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (part.exists() and part.stat().st_size > 100_000):
         time.sleep(0.01)
-    os.killpg(process.pid, how)
+    (os.killpg if group else os.kill)(process.pid, how)
     _, said = process.communicate(timeout=60)
     return process.returncode, said
 
@@ -346,6 +389,53 @@ def test_ctrl_c_keeps_whole_lines_and_resume_goes_on_behind_them(
     assert f"behind {done_before:,} of an earlier run" in done.stderr
     assert [line["n"] for line in lines(tmp_path / "out.jsonl")] == list(range(60_000))
     assert not list(tmp_path.glob("out.jsonl.part*"))
+
+
+def test_sigterm_stops_as_ctrl_c_does(small_model: Path, long_batch: Path, tmp_path: Path) -> None:
+    code, said = stopped_part(tmp_path, small_model, long_batch, signal.SIGTERM, group=False)
+    assert code == 130
+    assert said.startswith("stopped after ")
+    assert lines(tmp_path / "out.jsonl.part")
+
+
+def test_workers_end_when_their_parent_is_killed(small_model: Path, long_batch: Path, tmp_path: Path) -> None:
+    code, _ = stopped_part(tmp_path, small_model, long_batch, signal.SIGKILL, group=False)
+    assert code == -signal.SIGKILL
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and (left := processes_of(long_batch)):
+        time.sleep(0.1)
+    assert left == []
+
+
+def processes_of(path: Path) -> list[str]:
+    """List the processes that name a file on their command line."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(path).encode() in place.read_bytes().split(b"\0"):
+                found.append(place.parent.name)
+        except OSError:
+            pass
+    return found
+
+
+def test_a_full_disk_is_one_sentence_and_what_was_written_stays(
+    despam: Run, small_model: Path, long_batch: Path, tmp_path: Path
+) -> None:
+    script = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); "
+        "from despam.cli.main import run; run(sys.argv[1:])"
+    )
+    arguments = ["classify", "-m", str(small_model), "--batch", str(long_batch), "-o", "out.jsonl"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert done.stderr == "Error: out.jsonl.part: cannot be written (File too large); make room, then add --resume\n"
+    assert not (tmp_path / "out.jsonl").exists()
+    assert despam("classify", "-m", small_model, "--batch", long_batch, "-o", "out.jsonl", "--resume").returncode == 0
+    assert [line["n"] for line in lines(tmp_path / "out.jsonl")] == list(range(60_000))
 
 
 def test_a_killed_run_is_resumed_from_its_last_whole_line(

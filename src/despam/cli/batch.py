@@ -10,6 +10,8 @@ with whole lines of the first rows, so that a run that was stopped can go on beh
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -127,19 +129,31 @@ def classified(
         for block, left in behind(source, skip):
             yield block.position, *classify_block(model, block, job, left)
         return
+    waiting: deque[tuple[int, Future[tuple[bytes, Counts]]]] = deque()
     with workers(model, jobs) as submit:
-        waiting: deque[tuple[int, Future[tuple[bytes, Counts]]]] = deque()
         try:
             for block, left in behind(source, skip):
                 waiting.append((block.position, submit(block, job, left)))
                 if len(waiting) > jobs * WAITING:
                     position, future = waiting.popleft()
-                    yield position, *future.result()
+                    yield position, *finished(future)
         except DataError:
             # what was read before the damage still comes out
-            yield from ((position, *future.result()) for position, future in waiting)
+            yield from ((position, *finished(future)) for position, future in waiting)
             raise
-        yield from ((position, *future.result()) for position, future in waiting)
+        yield from ((position, *finished(future)) for position, future in waiting)
+
+
+def finished(future: Future[tuple[bytes, Counts]]) -> tuple[bytes, Counts]:
+    """Wait for a block."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise SettingError(
+            "a worker was killed, short of memory perhaps; go on with --resume and fewer --jobs"
+        ) from None
 
 
 def behind(source: Iterator[Block], skip: int) -> Iterator[tuple[Block, int]]:
@@ -167,12 +181,22 @@ def workers(model: Model, jobs: int) -> Iterator[Callable[[Block, Job, int], Fut
 
 
 def begin_worker(model: Model) -> None:
-    """Take the model, and leave Ctrl-C to the parent."""
+    """Take the model, leave Ctrl-C to the parent, and end when it is gone."""
     import signal
+    import threading
 
     global worker_model
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     worker_model = model
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def end_with(parent: int) -> None:
+    """End this process once its parent has: a killed parent tells nobody, and the pool would wait for ever."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def work(block: Block, job: Job, skip: int) -> tuple[bytes, Counts]:
@@ -185,39 +209,66 @@ class Batch:
     """One run: where it reads, where it writes, how far it is."""
 
     def __init__(self, source: str, target: str, job: Job, jobs: int) -> None:
-        """Check the places before anything is spent."""
+        """Check the places before anything is spent; the target "-" is stdout."""
         self.source = Path(source)
         self.target = Path(target)
+        self.to_stdout = target == "-"
         self.part = self.target.with_name(self.target.name + ".part")
         self.job = job
         self.jobs = jobs
+        self.before = Counts()  # what an earlier run left
         self.counts = Counts()
-        self.done_before = 0
         self.elapsed = 0.0
-        if self.target.is_dir() or not self.target.parent.is_dir():
-            raise SettingError(f"{target}: no file can be written there; name a file in a folder that exists")
+        if not self.to_stdout:
+            self.check_target()
+
+    @property
+    def rows_kept(self) -> int:
+        """Count the rows whose lines are in OUT.part."""
+        return self.before.rows + self.counts.rows
+
+    def check_target(self) -> None:
+        """Refuse a target that cannot become a file."""
+        odd = self.target.exists() and not self.target.is_file()
+        if odd or not self.target.parent.is_dir():
+            raise SettingError(f"{self.target}: no file can be written there; name a file in a folder that exists")
         if self.target.exists() and self.source.exists() and self.target.samefile(self.source):
-            raise SettingError(f"{target}: input and output are one file; name another output")
+            raise SettingError(f"{self.target}: input and output are one file; name another output")
 
     def run(self, model: Model, *, resume: bool, tell: Tell) -> None:
         """Classify everything and put OUT in place."""
-        total = blocks(self.source, self.job.plan, labelled=False)
-        note = self.note(model)
-        with open_part(self.part, note, resume=resume) as (file, done):
-            self.done_before = done
-            started = time.monotonic()
-            try:
-                for position, lines, counts in classified(model, total, self.job, self.jobs, done):
-                    file.write(lines)
-                    file.flush()
-                    self.counts = self.counts.plus(counts)
-                    tell(position, self.counts)
-            finally:
-                self.elapsed = time.monotonic() - started
-        if not self.counts.rows and not done:
+        if self.to_stdout:
+            self.write(model, sys.stdout.buffer, tell)
+            return
+        try:
+            with open_part(self.part, self.note(model), resume=resume) as (file, before):
+                self.before = before
+                try:
+                    self.write(model, file, tell)
+                finally:
+                    if not self.rows_kept:
+                        self.part.unlink()
+                        note_path(self.part).unlink()
+            self.part.replace(self.target)
+            note_path(self.part).unlink()
+        except OSError as error:
+            what = f"{self.part}: cannot be written ({error.strerror})"
+            raise SettingError(f"{what}; make room, then add --resume") from None
+
+    def write(self, model: Model, file: IO[bytes], tell: Tell) -> None:
+        """Write the lines of all rows that are not there yet."""
+        started = time.monotonic()
+        source = blocks(self.source, self.job.plan, labelled=False)
+        try:
+            for position, lines, counts in classified(model, source, self.job, self.jobs, self.before.rows):
+                file.write(lines)
+                file.flush()
+                self.counts = self.counts.plus(counts)
+                tell(position, self.counts)
+        finally:
+            self.elapsed = time.monotonic() - started
+        if not self.rows_kept:
             raise DataError("holds no rows; give a file with messages", str(self.source))
-        self.part.replace(self.target)
-        note_path(self.part).unlink(missing_ok=True)
 
     def note(self, model: Model) -> dict[str, Any]:
         """Say what the lines of OUT.part were made of; a run that goes on must be of the same."""
@@ -234,29 +285,29 @@ def note_path(part: Path) -> Path:
 
 
 @contextmanager
-def open_part(part: Path, note: dict[str, Any], *, resume: bool) -> Iterator[tuple[IO[bytes], int]]:
-    """Open OUT.part behind its last whole line, and say how many lines there are."""
-    done, end = whole_lines(part) if resume and part.exists() else (0, 0)
-    if done:
+def open_part(part: Path, note: dict[str, Any], *, resume: bool) -> Iterator[tuple[IO[bytes], Counts]]:
+    """Open OUT.part behind its last whole line, and say what the lines before hold."""
+    before, end = whole_lines(part) if resume and part.exists() else (Counts(), 0)
+    if before.rows:
         check_note(part, note)
     else:
         note_path(part).write_text(json.dumps(note), encoding="utf-8")
-    with part.open("r+b" if done else "wb") as file:
+    with part.open("r+b" if before.rows else "wb") as file:
         file.truncate(end)
         file.seek(end)
-        yield file, done
+        yield file, before
 
 
-def whole_lines(part: Path) -> tuple[int, int]:
-    """Count the whole lines of a file, and the bytes they take."""
-    count = end = at = 0
+def whole_lines(part: Path) -> tuple[Counts, int]:
+    """Count the whole lines of a file and the errors among them, and the bytes they take."""
+    rows = errors = end = 0
     with part.open("rb") as file:
-        while piece := file.read(1 << 20):
-            count += piece.count(b"\n")
-            if (last := piece.rfind(b"\n")) >= 0:
-                end = at + last + 1
-            at += len(piece)
-    return count, end
+        for line in file:
+            if line.endswith(b"\n"):
+                rows += 1
+                errors += b'"classification": "' not in line
+                end += len(line)
+    return Counts(rows, errors=errors), end
 
 
 def check_note(part: Path, note: dict[str, Any]) -> None:
@@ -268,6 +319,5 @@ def check_note(part: Path, note: dict[str, Any]) -> None:
     names = {"model": "another model", "input": "another input", "size": "an input of another size"}
     for key, value in note.items():
         if before.get(key) != value:
-            raise SettingError(
-                f"{part}: it was made with {names.get(key, 'other options')}; start anew without --resume"
-            )
+            what = names.get(key, "other options")
+            raise SettingError(f"{part}: it was made with {what}; start anew without --resume")

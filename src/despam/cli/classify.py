@@ -8,12 +8,13 @@ one is said first.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from despam.errors import DataError, SettingError
+from despam.errors import DataError
 
 if TYPE_CHECKING:
     from despam.core.model import Model, Verdict
@@ -31,7 +32,7 @@ FILE_LIMIT_BYTES = 64 << 20  # a larger file is no message
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON that POST /classify answers.")
 @click.option("--exit-code", is_flag=True, help="End with 1 when the text is spam.")
 @click.option("--batch", metavar="IN", help="Classify every row of a file or folder.")
-@click.option("-o", "--output", metavar="OUT", help="Where a batch goes, as JSON Lines.")
+@click.option("-o", "--output", metavar="OUT", help="Where a batch goes, as JSON Lines; - is stdout.")
 @click.option("--keep-text", is_flag=True, help="Batch: write the texts too.")
 @click.option("--text-column", metavar="NAME", help="Batch: the column that holds the text.")
 @click.option(
@@ -82,6 +83,8 @@ def check_options(text: str | None, model_path: str | None, registry: str | None
     if options["batch"] is not None:
         if options["output"] is None:
             raise click.UsageError("--batch needs -o OUT, the file for the verdicts")
+        if options["output"] == "-" and options["resume"]:
+            raise click.UsageError("--resume needs a file; stdout keeps nothing to go on from")
         alone = next((name for name in ("explain", "as_json", "exit_code") if options[name]), None)
         if alone:
             raise click.UsageError(
@@ -178,28 +181,21 @@ def run_batch(model: Model, options: dict[str, Any]) -> int:
 
     job = Job(Plan(text_column=options["text_column"], mail=options["mail"]), options["keep_text"])
     batch = Batch(options["batch"], options["output"], job, options["jobs"] or available_cores())
-    with Meter(options["batch"]) as meter:
-        try:
+    stopped_before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # as Ctrl-C
+    try:
+        with Meter(options["batch"]) as meter:
             batch.run(model, resume=options["resume"], tell=meter)
-        except KeyboardInterrupt:
-            meter.stop()
-            click.echo(
-                f"stopped after {batch.done_before + batch.counts.rows:,} rows, kept in {batch.part}; ",
-                err=True,
-                nl=False,
-            )
-            click.echo("the same command with --resume goes on from there.", err=True)
-            return 130
-        except SettingError:
-            raise
-        except DataError as error:
-            if batch.counts.rows + batch.done_before:
-                meter.stop()
-                click.echo(
-                    f"{batch.part} keeps the verdicts on the first {batch.done_before + batch.counts.rows:,} rows.",
-                    err=True,
-                )
-            raise error
+    except KeyboardInterrupt:
+        kept = batch.rows_kept and not batch.to_stdout
+        again = f", kept in {batch.part}; the same command with --resume goes on from there" if kept else ""
+        click.echo(f"stopped after {batch.rows_kept:,} rows{again}.", err=True)
+        return 130
+    except DataError:
+        if batch.rows_kept and not batch.to_stdout:
+            click.echo(f"{batch.part} keeps the verdicts on the first {batch.rows_kept:,} rows.", err=True)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, stopped_before)
     return summarise(batch, options)
 
 
@@ -210,25 +206,23 @@ def available_cores() -> int:
 
 def summarise(batch: Any, options: dict[str, Any]) -> int:
     """Say what came out; the errors in the last line."""
-    counts = batch.counts
+    counts, before = batch.counts, batch.before
     if counts.windows_line:
-        click.echo(
-            f"{options['batch']}, line {counts.windows_line}: not UTF-8; such lines were read as Windows-1252.",
-            err=True,
-        )
+        place = f"{options['batch']}, line {counts.windows_line}"
+        click.echo(f"{place}: not UTF-8; such lines were read as Windows-1252.", err=True)
     rate = counts.rows / batch.elapsed if batch.elapsed else 0.0
-    before = f" behind {batch.done_before:,} of an earlier run" if batch.done_before else ""
+    behind = f" behind {before.rows:,} of an earlier run" if before.rows else ""
+    wrote = "" if batch.to_stdout else f"; wrote {batch.target}"
     click.echo(
-        f"{counts.rows:,} rows{before} in {batch.elapsed:,.1f} s ({rate:,.0f} a second): {counts.spam:,} spam, "
-        f"{counts.rows - counts.spam - counts.errors:,} ham, {counts.unsure:,} of them unsure; wrote {batch.target}",
+        f"{counts.rows:,} rows{behind} in {batch.elapsed:,.1f} s ({rate:,.0f} a second): {counts.spam:,} spam, "
+        f"{counts.rows - counts.spam - counts.errors:,} ham, {counts.unsure:,} of them unsure{wrote}",
         err=True,
     )
-    if not counts.errors:
-        return 0
-    click.echo(
-        f"{counts.errors:,} of {counts.rows:,} rows could not be read; each has its error in its place.", err=True
-    )
-    return 3
+    errors = before.errors + counts.errors
+    if errors:
+        what = f"{errors:,} of {batch.rows_kept:,} rows could not be read"
+        click.echo(f"{what}; each has its error in its place.", err=True)
+    return 3 if errors else 0
 
 
 class Meter:

@@ -48,13 +48,15 @@ def count_aloud(rows: Iterator[Row]) -> Iterator[Row]:
         yield from rows
         return
     shown = started = time.monotonic()
-    for number, row in enumerate(rows, 1):
-        yield row
-        if number % 256 == 0 and (now := time.monotonic()) - started > 1 and now - shown > 0.1:
-            shown = now
-            click.echo(f"\rreading  {number:,} messages", err=True, nl=False)
-    if shown > started:
-        click.echo("\r\033[K", err=True, nl=False)
+    try:
+        for number, row in enumerate(rows, 1):
+            yield row
+            if number % 256 == 0 and (now := time.monotonic()) - started > 1 and now - shown > 0.1:
+                shown = now
+                click.echo(f"\rreading  {number:,} messages", err=True, nl=False)
+    finally:
+        if shown > started:
+            click.echo("\r\033[K", err=True, nl=False)
 
 
 def load_model(path: str) -> Any:

@@ -49,7 +49,10 @@ class FolderBlock(NamedTuple):
 
 def split(root: Path, *, labelled: bool) -> Iterator[FolderBlock]:
     """List the files in blocks."""
-    files = list(labelled_files(root) if labelled else all_files(root))
+    try:
+        files = list(labelled_files(root) if labelled else all_files(root))
+    except OSError as error:
+        raise DataError(f"cannot be listed ({error.strerror}); check its permissions", str(root)) from None
     if not files:
         raise DataError("holds no files; give a folder with messages in spam/ and ham/", str(root))
     numbered = [(number, str(path), label) for number, (path, label) in enumerate(files, 1)]
