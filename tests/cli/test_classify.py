@@ -323,6 +323,18 @@ def test_odd_fields_still_make_valid_json(despam: Run, small_model: Path, tmp_pa
     assert (parsed["a"], parsed["b"], parsed["c"], parsed["d"]) == (None, None, "\ud800é", {"e": [1, None]})
 
 
+def test_fields_nested_too_deep_do_not_stop_a_batch(despam: Run, small_model: Path, tmp_path: Path) -> None:
+    depths = (10, 95, 105, 900, 980, 990, 2_000)
+    rows = [f'{{"text": "x", "depth": {depth}, "deep": {"[" * depth}{"]" * depth}}}\n' for depth in depths]
+    (tmp_path / "a.jsonl").write_text("".join(rows))
+    done = despam("classify", "-m", small_model, "--batch", "a.jsonl", "-o", "out.jsonl", "--jobs", "1")
+    assert done.returncode == 3, done.stderr
+    found = lines(tmp_path / "out.jsonl")
+    assert len(found) == len(depths)
+    assert ["classification" in line for line in found] == [True] * 2 + [False] * 5
+    assert all("nested too deep" in str(line["error"]) for line in found[2:])
+
+
 def test_damage_in_the_middle_keeps_what_came_before_and_the_output_as_it_was(
     despam: Run, small_model: Path, tmp_path: Path
 ) -> None:

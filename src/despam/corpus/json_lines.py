@@ -18,6 +18,7 @@ from despam.corpus.opening import LINE_LIMIT_BYTES, Source, decode, stem
 from despam.corpus.row import Plan, Row
 from despam.errors import DataError
 
+DEPTH_LIMIT = 100
 KINDS = {
     str: "a string",
     int: "a number",
@@ -81,6 +82,8 @@ def parse(line: bytes, source: str, number: int, plan: Plan) -> Row:
     text, charset = decode(line)
     try:
         value = json.loads(text, parse_constant=_no_number)
+        if text.count("[") + text.count("{") > DEPTH_LIMIT and too_deep(value):
+            raise RecursionError
     except RecursionError:
         return Row(source=source, line=number, error="JSON nested too deep; a row is one flat object")
     except ValueError as error:
@@ -90,6 +93,21 @@ def parse(line: bytes, source: str, number: int, plan: Plan) -> Row:
         hint = "; turn the list into lines with: jq -c '.[]' FILE" if isinstance(value, list) else ""
         return Row(source=source, line=number, error=f"holds {KINDS[type(value)]} where an object must be{hint}")
     return from_object(value, source, number, plan, charset)
+
+
+def too_deep(value: Any) -> bool:
+    """Say whether a value is nested deeper than whoever gets it could write or read again."""
+    level = [value]
+    for _ in range(DEPTH_LIMIT):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
 
 
 def from_object(value: dict[str, Any], source: str, number: int, plan: Plan, charset: str = "utf-8") -> Row:
