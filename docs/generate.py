@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,8 +121,10 @@ def signature(thing: object) -> str:
 
 
 def by_name(default: object) -> object:
-    """A function as a default shows its name, not where it lies in memory."""
-    return AsWritten(default.__name__) if inspect.isfunction(default) else default
+    """A function or object as a default shows its name, not where it lies in memory."""
+    if not re.search(r" at 0x[0-9a-f]+>", repr(default)):
+        return default
+    return AsWritten(getattr(default, "__name__", None) or f"{type(default).__name__}()")
 
 
 def as_written(annotation: object) -> object:
