@@ -255,6 +255,24 @@ def test_a_place_that_cannot_be_written_keeps_the_older_file(tmp_path: Path, mon
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_full_disk_under_the_cache_is_said(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the place, and another one to choose."""
+
+    def full(architecture: str) -> dict[str, bytes]:
+        raise OSError(28, "No space left on device", "cache/wheels")
+
+    monkeypatch.setattr(wheels, "obstore_files", full)
+    with pytest.raises(DeployError, match="cache/wheels: No space left on device; make room there"):
+        bundle.make(MACHINE, model)
+
+
+def test_a_bundle_that_lambda_would_not_take_is_not_made(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said before anything is uploaded."""
+    monkeypatch.setattr(bundle, "LAMBDA_LIMIT_BYTES", 1_000_000)
+    with pytest.raises(DeployError, match="MB unzipped, Lambda takes 1; use a smaller model"):
+        bundle.make(MACHINE, model)
+
+
 def test_without_a_wheel_for_the_architecture_it_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ needs_zig = pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reas
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small kernel, and a cache of its own for what is built; zig's own cache is shared, it holds only libc."""
-    monkeypatch.setattr(kernel, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(kernel, "_kernel_folder", lambda: tmp_path / "kernels")
     path = tmp_path / "source" / "_native.c"
     path.parent.mkdir()
     path.write_text(SOURCE)
@@ -63,12 +63,12 @@ def test_what_was_built_is_kept_until_the_source_changes(source: Path, monkeypat
 
 
 @needs_zig
-def test_a_source_that_does_not_compile_is_said_with_the_compilers_words(source: Path) -> None:
+def test_a_source_that_does_not_compile_is_said_with_the_compilers_words(source: Path, tmp_path: Path) -> None:
     """And nothing is kept."""
     source.write_text("int broken(")
     with pytest.raises(DeployError, match=r"zig cannot build it for .*error: expected"):
         kernel.build(source, MACHINE)
-    assert not list((source.parents[1] / "cache" / "kernels").iterdir())
+    assert not list((tmp_path / "kernels").iterdir())
 
 
 def test_without_zig_the_bundle_goes_without_and_says_so(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,6 +185,9 @@ def test_a_redeploy_without_the_key_keeps_it_and_no_api_key_takes_it_away(aws: M
     again = Desk().deploy(wanted("kept", model, refresh_seconds=7))
     assert aws.ask(again.url, "classify", SPAM).status in (401, 403)
     assert again.verdict["status"]  # health: the key is AWS's secret
+    desk = Desk()
+    same = desk.deploy(wanted("kept", model, api_key=KEY))
+    assert not same.changed and "  nothing to change" in desk.told
     opened = Desk().deploy(wanted("kept", model, api_key=""))
     assert aws.ask(opened.url, "classify", SPAM).status == 200
 
@@ -365,6 +368,32 @@ def test_ctrl_c_while_waiting_says_what_goes_on_without_us(
     monkeypatch.setattr(cloudformation.time, "sleep", interrupt)
     with pytest.raises(DeployError, match="AWS goes on with the stack stopped: `despam deploy --stack stopped`"):
         cloudformation.delete(aws.client("cloudformation"), "stopped", lambda line: None)
+
+
+def test_ctrl_c_between_two_steps_names_both_stacks(
+    aws: Ministack, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bucket is there, the service is not; the same command goes on."""
+
+    def interrupt(*arguments: Any) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "upload", interrupt)
+        with pytest.raises(DeployError, match="the stacks between-registry and between may be there in part"):
+            Desk().deploy(wanted("between", model))
+    assert Desk().deploy(wanted("between", model)).changed
+
+
+def test_another_front_is_another_address_and_the_plan_says_so(aws: Ministack, model: str) -> None:
+    """Whoever has the older one in a page must know."""
+    first = Desk().deploy(wanted("moving", model, front="http"))
+    desk = Desk()
+    # with more memory too: ministack does not count resources that only a condition adds as a change
+    second = desk.deploy(wanted("moving", model, front="rest", memory_mb=300))
+    assert "The address changes: https://" in desk.asked[0]
+    assert second.url != first.url
+    assert aws.ask(second.url, "classify", SPAM).status == 200
 
 
 def test_destroy_keeps_the_registry_and_a_new_deploy_finds_it_again(aws: Ministack, model: str) -> None:

@@ -118,14 +118,15 @@ def test_the_role_may_read_the_registry_and_write_its_own_logs_and_nothing_else(
     assert read["Action"] == "s3:GetObject"
     assert read["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:s3:::${RegistryBucket}/${RegistryPrefix}/*"}
     assert look["Action"] == "s3:ListBucket"
-    assert look["Condition"] == {"StringLike": {"s3:prefix": {"Fn::Sub": "${RegistryPrefix}/*"}}}
+    assert look["Condition"] == {"StringLikeIfExists": {"s3:prefix": {"Fn::Sub": "${RegistryPrefix}/*"}}}
 
 
 def test_the_registry_is_kept_private_encrypted_versioned_and_tls_only() -> None:
     """The bucket and its policy outlive their stack."""
     resources = parsed("registry")["Resources"]
     assert all(
-        each["DeletionPolicy"] == "Retain" and each["UpdateReplacePolicy"] == "Retain" for each in resources.values()
+        each["DeletionPolicy"] == "RetainExceptOnCreate" and each["UpdateReplacePolicy"] == "Retain"
+        for each in resources.values()
     )
     bucket = resources["Bucket"]["Properties"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}

@@ -35,8 +35,9 @@ RUNTIME = (3, 11)
 CARRIED = {"obstore"}  # packages beside the standard library that are in the zip
 MODEL_NAME = "despam/models/bundled.safetensors"
 DATE = (1980, 1, 1, 0, 0, 0)  # the oldest that a zip can say
-ZIPPED_LIMIT_BYTES = 9_000_000
+ZIPPED_LIMIT_BYTES = 9_000_000  # what we promise
 UNZIPPED_LIMIT_BYTES = 30_000_000
+LAMBDA_LIMIT_BYTES = 250 << 20
 
 # Runs in a fresh interpreter: what this process has interned before would change the bytes of a .pyc
 COMPILE = """
@@ -78,6 +79,23 @@ def make(architecture: str = "arm64", model: str | os.PathLike[str] | None = Non
     if architecture not in ARCHITECTURES:
         raise DeployError(f"no architecture '{architecture}'; Lambda has {' and '.join(ARCHITECTURES)}.")
     opened = load(model)  # refuses what the function would refuse
+    try:
+        files, notes = _gather(architecture)
+        files[MODEL_NAME] = Path(opened.path).read_bytes()
+    except OSError as error:
+        place = error.filename or wheels.cache_folder()
+        raise DeployError(
+            f"{place}: {error.strerror}; make room there, or set XDG_CACHE_HOME to another disk."
+        ) from error
+    unzipped = sum(map(len, files.values()))
+    if unzipped > LAMBDA_LIMIT_BYTES:
+        message = f"the bundle would have {unzipped / 1e6:.0f} MB unzipped, Lambda takes {LAMBDA_LIMIT_BYTES / 1e6:.0f}"
+        raise DeployError(f"{message}; use a smaller model.")
+    return Bundle(_zip(files), architecture, opened.version, unzipped, tuple(sorted(files)), notes)
+
+
+def _gather(architecture: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Collect all files but the model, by their names in the zip, and what to say about those that are missing."""
     package = Path(__file__).parents[1]
     files = dict(_sources(package.parent))
     files.update(_page(package))
@@ -87,10 +105,7 @@ def make(architecture: str = "arm64", model: str | os.PathLike[str] | None = Non
     native, native_note = kernel.build(package / "core" / "_native.c", architecture)
     if native is not None:
         files["despam/core/_native.abi3.so"] = native
-    files[MODEL_NAME] = Path(opened.path).read_bytes()
-    notes = tuple(text for text in (note, native_note) if text)
-    unzipped = sum(map(len, files.values()))
-    return Bundle(_zip(files), architecture, opened.version, unzipped, tuple(sorted(files)), notes)
+    return files, tuple(text for text in (note, native_note) if text)
 
 
 def write(bundle: Bundle, path: str | os.PathLike[str]) -> None:

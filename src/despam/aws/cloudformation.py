@@ -9,6 +9,7 @@ back; a first creation that failed leaves no stack behind.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -140,7 +141,8 @@ def _prepare(
                     f"preparing the stack {name}: no end in {PATIENCE_SECONDS // 60} minutes; see the console."
                 )
             time.sleep(POLL_SECONDS)
-        client.delete_change_set(StackName=name, ChangeSetName=change_set)
+        with contextlib.suppress(KeyError):  # ministack answers this one with an empty body, which boto3 cannot read
+            client.delete_change_set(StackName=name, ChangeSetName=change_set)
     reason = described.get("StatusReason", "")
     if any(words in reason for words in NO_CHANGES):
         return False

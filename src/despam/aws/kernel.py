@@ -35,7 +35,7 @@ def build(source: Path, architecture: str) -> tuple[bytes | None, str]:
         return None, "no C kernel in this despam"
     if importlib.util.find_spec("ziglang") is None:
         return None, "C kernel left out, Python answers the same but slower (to build it: pip install ziglang)"
-    kept = cache_folder() / "kernels" / f"{_fingerprint(source, architecture)}.so"
+    kept = _kernel_folder() / f"{_fingerprint(source, architecture)}.so"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         _compile(source, architecture, kept)
@@ -71,9 +71,17 @@ def _compile(source: Path, architecture: str, kept: Path) -> None:
         command = [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS]
         # the source by its bare name: no path of this machine gets into the file
         command += [*_headers(Path(scratch), MACHINES[architecture]), source.name, "-o", str(built)]
-        zig_cache = str(cache_folder() / "zig")
-        env = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": zig_cache, "ZIG_LOCAL_CACHE_DIR": zig_cache}
-        run = subprocess.run(command, capture_output=True, text=True, cwd=source.parent, env=env)
+        run = subprocess.run(command, capture_output=True, text=True, cwd=source.parent, env=_zig_environment())
         if run.returncode:
             raise DeployError(f"{source}: zig cannot build it for {target}: {run.stderr.strip() or 'no reason given'}")
         built.replace(kept)
+
+
+def _kernel_folder() -> Path:
+    return cache_folder() / "kernels"
+
+
+def _zig_environment() -> dict[str, str]:
+    """Let zig keep what it makes of libc, which takes it longer than the kernel, with our own cache."""
+    zig_cache = str(cache_folder() / "zig")
+    return {**os.environ, "ZIG_GLOBAL_CACHE_DIR": zig_cache, "ZIG_LOCAL_CACHE_DIR": zig_cache}

@@ -89,11 +89,19 @@ def deploy(wanted: Wanted, *, ask: Ask, tell: Tell, region: str | None = None) -
         return _proved(wanted, service, registry, changed=False)
     name = f"the bundle ({bundle.zipped_bytes / 1e6:.1f} MB, {bundle.architecture}, model {bundle.model})"
     words = plan.describe(wanted, values, place=account.place, new=service is None, registry=registry, bundle=name)
+    if service and service.parameters.get("Front") != values["Front"]:
+        words += f"\nThe address changes: {service.outputs.get('Url')} answers no more."
     if not ask(words):
         return None
-    if registry is None:
-        registry = _make_registry(account, wanted, tell)
-    return _change(account, wanted, service, registry, bundle, tell)
+    try:
+        if registry is None:
+            registry = _make_registry(account, wanted, tell)
+        return _change(account, wanted, service, registry, bundle, tell)
+    except KeyboardInterrupt:
+        raise DeployError(
+            f"stopped; the stacks {wanted.registry_stack} and {wanted.stack} may be there in part: the same command "
+            f"goes on, `despam destroy --stack {wanted.stack} --with-registry` removes both."
+        ) from None
 
 
 def _present(account: Account, wanted: Wanted) -> tuple[Stack | None, Stack | None]:
@@ -161,7 +169,9 @@ def _change(
         put = storage.upload(account.s3, places["CodeBucket"], places["CodeKey"], bundle.data)
         tell(f"Bundle {bundle.sha256[:12]} {'uploaded' if put else 'is there already'}")
         tell(f"Stack {wanted.stack}")
-        values: dict[str, str | None] = dict.fromkeys(plan.defaults())
+        # a parameter that an older template did not have takes its default
+        known = service.parameters if service else {}
+        values: dict[str, str | None] = {name: None for name in plan.defaults() if name in known}
         values.update(wanted.given())
         values.update(places)
         changed = cloudformation.change(account.stacks, wanted.stack, plan.template("template"), values, tell)
