@@ -13,6 +13,7 @@ Invariant: a server listens on 127.0.0.1 only, and its whole process group has e
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -20,10 +21,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -146,12 +148,21 @@ def running(name: str, command: list[str], url: str, folder: Path, environ: dict
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=die_with_us(),
         )
     try:
         wait_until_up(name, url, process, log)
         yield Server(name, url, process, log)
     finally:
         stop(process)
+
+
+def die_with_us() -> Callable[[], object] | None:
+    """Give what makes a server end with a test run that is killed, where the system can do that (Linux)."""
+    if not sys.platform.startswith("linux") or threading.current_thread() is not threading.main_thread():
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: when the thread that started it has ended
 
 
 def wait_until_up(

@@ -258,8 +258,20 @@ def test_a_pointer_written_by_hand_is_taken_into_the_history(place: Place, model
     assert registry.rollback().entry.version == versions[1]
 
 
-def test_who_and_why_are_cut_and_any_text_is_kept(folder_place: Place, models: Models) -> None:
+def test_in_a_ci_job_the_person_behind_it_is_named(
+    folder_place: Place, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the machine that the job ran on."""
+    monkeypatch.setenv("GITHUB_ACTOR", "ann")
+    registry, versions = filled(folder_place, models)
+    assert registry.promote(versions[0]).entry.who == "ann by GitHub Actions"
+
+
+def test_who_and_why_are_cut_and_any_text_is_kept(
+    folder_place: Place, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Quotes, line ends, other scripts; a megabyte is no reason."""
+    monkeypatch.delenv("GITHUB_ACTOR", raising=False)
     registry, versions = filled(folder_place, models)
     registry.promote(versions[0], 'в "три" ночи\n\u0000', "ann")
     assert registry.history()[-1].why == 'в "три" ночи\n\u0000'

@@ -102,6 +102,7 @@ class Storage:
             )
         used_by = os.getpid()
         try:
+            # a service does not try again, and looks in a thread of its own, where there is no Ctrl-C to hear
             return stoppable(work) if self.retries else work()
         except DespamError:
             raise

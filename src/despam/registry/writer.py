@@ -16,6 +16,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,10 +124,9 @@ class Registry:
 
     def history_objects(self) -> list[tuple[str, Entry | None]]:
         """Read every object of the history, in order; None for one that is no entry."""
-        found = []
-        for path in sorted(listed.path for listed in self.storage.list("history")):
-            found.append((path, self._read_entry(path)))
-        return found
+        paths = sorted(listed.path for listed in self.storage.list("history"))
+        with ThreadPoolExecutor(8) as pool:
+            return list(zip(paths, pool.map(self._read_entry, paths), strict=True))
 
     def find(self, version: str) -> str:
         """Find the full hash by a unique prefix, or of `newest`. Raises UnknownVersion, which lists what there is."""
@@ -335,7 +335,9 @@ def is_own_pointer(data: bytes) -> bool:
 
 
 def whoami() -> str:
-    """Name the person and machine of a promotion."""
+    """Name the person and machine of a promotion; in GitHub Actions whoever set the job off."""
+    if actor := os.environ.get("GITHUB_ACTOR"):
+        return f"{actor} by GitHub Actions"
     try:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (OSError, KeyError):
