@@ -79,6 +79,27 @@ def test_a_table_on_a_terminal_marks_the_live_version(files: list[str], tmp_path
     assert "live" in shown and "\x1b[1;32m" in shown
 
 
+@pytest.mark.parametrize("columns", ["60", "80", "120", "200"])
+@pytest.mark.parametrize("history", [[], ["--history"]])
+def test_a_version_can_be_read_on_any_terminal(
+    files: list[str], tmp_path: Path, despam: Run, columns: str, history: list[str]
+) -> None:
+    """Never cut: it is what the next command is given."""
+    for name in ("one", "two"):
+        despam("publish", f"{name}.safetensors", "--registry", "registry", "--promote", "--why", "because of June " * 9)
+    shown = on_a_terminal(["versions", *history, "--registry", "registry"], tmp_path, COLUMNS=columns)
+    assert all(version in shown for version in files), shown
+
+
+def test_what_people_write_does_not_reach_the_terminal_as_commands(files: list[str], despam: Run) -> None:
+    """A reason with an escape sequence is shown, not obeyed."""
+    despam(
+        "publish", "one.safetensors", "--registry", "r", "--promote", "--why", "\x1b[2Jgone", "--who", "\x1b]0;x\x07"
+    )
+    shown = despam("versions", "--history", "--registry", "r").stdout
+    assert "\x1b" not in shown and "\x07" not in shown and "gone" in shown
+
+
 def test_what_has_happened_already_is_said(despam: Run, files: list[str]) -> None:
     """Published before, live before."""
     despam("publish", "one.safetensors", "--registry", "r", "--promote")

@@ -87,6 +87,7 @@ ANSWERS = [
     (301, "PermanentRedirect", "another region; set AWS_REGION"),
     (400, "AuthorizationHeaderMalformed", "another region; set AWS_REGION"),
     (404, "NoSuchBucket", "the bucket does not exist"),
+    (400, "InvalidBucketName", "cannot have that name"),
     (503, "SlowDown", "slow down; try again"),
     (500, "InternalError", "trouble of its own; try again"),
     (501, "NotImplemented", "no conditional writes"),

@@ -15,6 +15,9 @@ from despam.cli.registry_screen import entry_json, registry_option, version_row
 if TYPE_CHECKING:
     from despam.registry.writer import Registry
 
+WIDE = 100  # columns of a terminal that has room for everything
+FOLDED = ("name", "who", "why")  # all others, versions above all, are never cut or folded
+
 
 @click.command(name="versions")
 @registry_option
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 def command(registry: str, history: bool, as_json: bool) -> None:
     """List the versions in a registry, the newest first.
 
-    Accuracy and spam caught are the model's own figures from its training, on messages it had not learnt; spam caught
-    is at 1 % of real messages lost.
+    Accuracy and the share of spam caught are the model's own figures from its training, on messages it had not
+    learnt; caught is at 1 % of real messages lost.
 
     Example:
 
@@ -51,8 +54,8 @@ def show_versions(registry: Registry, as_json: bool) -> None:
     if not found:
         click.echo("No version yet: run `despam publish MODEL`.", err=True)
         return
-    titles = ["version", "", "published (UTC)", "size", "messages", "accuracy", "spam caught", "name"]
-    show(titles, [version_row(one) for one in found], [one.live for one in found])
+    titles = ["version", "", "published (UTC)", "size", "messages", "accuracy", "caught", "name"]
+    show(titles, [version_row(one) for one in found], [one.live for one in found], drop="name")
     if not any(one.live for one in found):
         click.echo("None is live: run `despam promote VERSION`.", err=True)
 
@@ -65,27 +68,37 @@ def show_history(registry: Registry, as_json: bool) -> None:
         return
     titles = ["entry", "when (UTC)", "what", "from", "to", "who", "why"]
     rows = [
-        [str(one.number), one.when, one.action, (one.before or "")[:12], one.version, one.who, one.why]
+        [str(one.number), minute(one.when), one.action, (one.before or "")[:12], one.version, one.who, one.why]
         for one in entries
     ]
-    show(titles, rows, [number == 0 for number in range(len(rows))])
+    show(titles, rows, [number == 0 for number in range(len(rows))], drop="from")
 
 
-def show(titles: list[str], rows: list[list[str]], strong: list[bool]) -> None:
-    """Print a table; wide lines are folded on a terminal and left whole in a pipe."""
+def minute(when: str) -> str:
+    """Write a moment without its seconds."""
+    return when[:16].replace("T", " ")
+
+
+def show(titles: list[str], rows: list[list[str]], strong: list[bool], drop: str) -> None:
+    """Print a table; a narrow terminal gets it without the column `drop`, a pipe gets every line whole."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from despam.cli.screen import safe
+
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=240)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in titles:
+        console = Console(highlight=False, width=2000)
+    shown = [number for number, title in enumerate(titles) if title != drop or console.width >= WIDE]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for number in shown:
+        width = 12 if titles[number] in ("version", "from", "to") else None
+        right = titles[number] in ("size", "messages", "accuracy", "caught", "entry")
         table.add_column(
-            title, justify="right" if title in ("size", "messages", "accuracy", "spam caught", "entry") else "left"
+            titles[number], justify="right" if right else "left", no_wrap=titles[number] not in FOLDED, min_width=width
         )
     for row, live in zip(rows, strong, strict=True):
-        table.add_row(*map(Text, row), style="bold green" if live else "")
+        table.add_row(*(Text(safe(row[number])) for number in shown), style="bold green" if live else "")
     console.print(table)

@@ -63,6 +63,7 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (("Connection refused",), "nothing listens at the storage address; check AWS_ENDPOINT_URL, or start it"),
     (("No space left",), "the disk is full; free some space"),
+    (("InvalidBucketName", "InvalidResourceName"), "the bucket cannot have that name; correct it"),
     (("File too large",), "the file system takes no file of that size; choose another folder"),
     (("Read-only file system",), "the folder cannot be written to; choose another one"),
     (("Permission denied",), "this user may not read or write there; correct the folder's permissions"),
