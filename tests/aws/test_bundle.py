@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -108,6 +109,14 @@ def test_compiled_code_is_for_its_architecture(made: bundle.Bundle) -> None:
             header = archive.read(name)[:20]
             assert header[:4] == b"\x7fELF"
             assert struct.unpack_from("<H", header, 18)[0] == ELF_MACHINES[made.architecture]
+
+
+def test_compiled_code_asks_for_no_newer_glibc_than_lambdas(made: bundle.Bundle) -> None:
+    """The symbol versions that each shared object names; Amazon Linux 2 has glibc 2.26."""
+    with zipfile.ZipFile(io.BytesIO(made.data)) as archive:
+        for name in (name for name in made.names if name.endswith(".so")):
+            minors = [int(minor) for minor in re.findall(rb"GLIBC_2\.(\d+)", archive.read(name))]
+            assert all((2, minor) <= wheels.GLIBC for minor in minors), name
 
 
 def test_the_kernel_is_in_where_the_project_has_one(made: bundle.Bundle) -> None:

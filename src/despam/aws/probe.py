@@ -37,19 +37,23 @@ def shown_url(url: str) -> str:
     return f"http://{host}:{emulator.port}{parts.path}"
 
 
-def first_verdict(url: str, api_key: str = "") -> dict[str, Any]:
+def first_verdict(url: str, api_key: str = "", logs: str = "") -> dict[str, Any]:
     """Classify one message through the front; wait while it is coming up."""
     headers = {"Content-Type": "application/json", **({"X-Api-Key": api_key} if api_key else {})}
     body = json.dumps({"text": TEXT}).encode()
-    answer = _ask(f"{url.rstrip('/')}/classify", body, headers)
+    answer = _ask(f"{url.rstrip('/')}/classify", body, headers, logs)
     if answer.get("classification") not in ("SPAM", "HAM"):
-        raise DeployError(f"{url}: the service is there but gives no verdict ({str(answer)[:200]}); read its logs.")
+        raise DeployError(f"{url}: the service is there but gives no verdict ({str(answer)[:200]}); {_look(logs)}.")
     return answer
 
 
-def health(url: str) -> dict[str, Any]:
+def health(url: str, logs: str = "") -> dict[str, Any]:
     """Ask how the service is, which needs no key."""
-    return _ask(f"{url.rstrip('/')}/health", None, {})
+    return _ask(f"{url.rstrip('/')}/health", None, {}, logs)
+
+
+def _look(logs: str) -> str:
+    return f"its log says more: aws logs tail {logs}" if logs else "its log says more"
 
 
 def _emulator() -> Any:
@@ -57,7 +61,7 @@ def _emulator() -> Any:
     return endpoint if endpoint.hostname in ("localhost", "127.0.0.1", "::1") and endpoint.port else None
 
 
-def _ask(url: str, body: bytes | None, headers: dict[str, str]) -> dict[str, Any]:
+def _ask(url: str, body: bytes | None, headers: dict[str, str], logs: str) -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -67,10 +71,8 @@ def _ask(url: str, body: bytes | None, headers: dict[str, str]) -> dict[str, Any
         except (urllib.error.URLError, TimeoutError, ValueError) as error:
             reason = _reason(error)
             if time.monotonic() > deadline:
-                message = (
-                    f"{url} gives no answer ({reason}); the stack is complete: try again in a minute, or read its logs."
-                )
-                raise DeployError(message) from error
+                message = f"{url} gives no answer, though its stack is complete ({reason})"
+                raise DeployError(f"{message}; {_look(logs)}.") from error
         time.sleep(WAIT_SECONDS)
 
 

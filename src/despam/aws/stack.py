@@ -191,5 +191,6 @@ def _proved(wanted: Wanted, service: Stack, registry: str, *, changed: bool) -> 
     url = probe.shown_url(service.outputs["Url"])
     key = str(wanted.options.get("api_key") or "")
     asks_key = service.outputs.get("AsksForKey") == "yes"
-    verdict = probe.first_verdict(url, key) if key or not asks_key else probe.health(url)
+    logs = service.outputs.get("LogGroupName", "")
+    verdict = probe.first_verdict(url, key, logs) if key or not asks_key else probe.health(url, logs)
     return Deployed(url, registry, changed, verdict)
