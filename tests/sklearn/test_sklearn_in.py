@@ -112,6 +112,15 @@ def test_every_packing_of_joblib_is_read(how: str, tmp_path: Path) -> None:
     assert np.array_equal(import_files([tmp_path / "model.joblib"]).weights, pipeline[-1].coef_.ravel())
 
 
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_a_generator_as_random_state_does_not_matter(protocol: int, tmp_path: Path) -> None:
+    """Some give a RandomState instead of a number; the model holds it, and no decision needs it."""
+    classifier = SGDClassifier(loss="log_loss", random_state=np.random.RandomState(1))
+    pipeline = make_pipeline(TfidfVectorizer(), classifier).fit(TEXTS, LABELS)
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(pipeline, protocol=protocol))
+    assert np.array_equal(import_files([tmp_path / "model.pkl"]).weights, pipeline[-1].coef_.ravel())
+
+
 def test_a_memory_mapped_model_is_read(tmp_path: Path) -> None:
     """Dumped, opened by joblib with mmap_mode and dumped again: its arrays are numpy.memmap."""
     pipeline = make_pipeline(CountVectorizer(), LogisticRegression()).fit(TEXTS, LABELS)

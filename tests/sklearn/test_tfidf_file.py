@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -163,3 +164,33 @@ def test_remembered_n_grams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
         assert len(part.parts[0].memo) <= 102
     assert max(map(len, part.parts[0].memo)) < 60
     assert model.score(TEXTS[0]) == before
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+def test_a_long_text_is_explained_at_a_bounded_cost(hashed: bool) -> None:
+    """Clues for the first 50,000 letters, one for all that follows, and the sum is the score."""
+    options: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (1, 3)}
+    vectorizer = HashingVectorizer(n_features=256, **options) if hashed else TfidfVectorizer(**options)
+    carried = translate([make_pipeline(vectorizer, LogisticRegression()).fit(TEXTS, LABELS)])
+    model = Model.from_bytes(build(lambda *_: None, carried))
+    verdict = model.classify("win a prize, call me later. " * 8000)
+    assert abs(math.fsum([clue.contribution for clue in verdict.clues]) + verdict.bias - verdict.score) <= 1e-9
+    rest = [clue for clue in verdict.clues if clue.start is None]
+    assert [clue.text for clue in rest if "after" in clue.text] == ["everything after the first 50,000 letters"]
+    assert max(clue.end or 0 for clue in verdict.clues) <= 50_000
+
+
+def test_a_long_text_takes_little_memory() -> None:
+    """A megabyte of letters is cut block by block: what is kept is bounded by the vocabulary and the memo."""
+    import random
+    import tracemalloc
+
+    pipeline = make_pipeline(TfidfVectorizer(analyzer="char", ngram_range=(1, 4)), LogisticRegression())
+    carried = translate([pipeline.fit(TEXTS, LABELS)])
+    model = Model.from_bytes(build(lambda *_: None, carried))
+    text = "".join(random.Random(0).choices("abcdefghijklmnop qrstuvwxyz0123456789", k=200_000))
+    tracemalloc.start()
+    model.score(text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20

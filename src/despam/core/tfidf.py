@@ -10,7 +10,7 @@ scikit-learn's.
 
 The vocabulary is an open-addressing hash table over CRC-32 that is used where the file is mapped: opening parses
 nothing, and only what a text touches is read. Invariant: an index from the table is checked before it is followed; what
-is wrong raises TensorError. `ngrams` and `tfidf_clues.spans` cut alike.
+is wrong raises TensorError. `blocks` and `tfidf_clues.spans` cut alike.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from despam.errors import MetadataError, TensorError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from despam.core.model import Clue
@@ -39,6 +39,7 @@ ENTRIES_LIMIT = 1 << 26
 PATTERN_LIMIT = 10_000  # letters
 GRAM_LIMIT = 64  # n in an n-gram
 CHECKED_WHOLE = 1 << 17  # numbers in a table that opening looks at one by one; in a larger one, when they are used
+BLOCK = 1 << 14  # n-grams at a time
 MEMO_LIMIT = 1 << 16  # n-grams remembered
 MEMO_LETTERS = 48  # longer ones are not
 
@@ -156,19 +157,23 @@ class Part:
             text = strip_accents(text, self.accents)
         return text
 
-    def ngrams(self, text: str) -> list[str]:
-        """Cut a text as scikit-learn's analyzer does."""
+    def blocks(self, text: str) -> Iterator[list[str]]:
+        """Cut a text as scikit-learn's analyzer does, into lists that stay small however long the text is."""
         text = self.prepare(text)
         if self.analyzer == "word":
             tokens = self.pattern.findall(text)
             if self.stop_words:
                 stop_words = self.stop_words
                 tokens = [token for token in tokens if token not in stop_words]
-            return tokens if self.high == 1 else word_ngrams(tokens, self.low, self.high)
+            return cut_words(tokens, self.low, self.high)
         text = SPACES.sub(" ", text)
         if self.analyzer == "char":
-            return char_ngrams(text, self.low, self.high)
-        return [gram for word in text.split() for gram in inside_ngrams(f" {word} ", self.low, self.high)]
+            return cut_letters(text, self.low, self.high)
+        return cut_inside(text.split(), self.low, self.high)
+
+    def ngrams(self, text: str) -> list[str]:
+        """Give all n-grams of a text."""
+        return [gram for block in self.blocks(text) for gram in block]
 
     def find(self, gram: str) -> int:
         """Give the index of an n-gram, -1 for an unknown one; of hash buckets, twice the index plus 1 for a minus."""
@@ -210,17 +215,20 @@ class Part:
             found.append(index)
         return found
 
-    def count(self, ngrams: Iterable[str]) -> dict[int, float]:
+    def count(self, text: str) -> dict[int, float]:
         """Count the known n-grams by index; a signed bucket gets -1 for half of its n-grams."""
-        tally = Counter(ngrams)
-        found = self.look_up(tally)
+        counts: dict[int, float] = {}
+        for block in self.blocks(text):
+            tally = Counter(block)
+            found = self.look_up(tally)
+            if self.hashed:
+                for code, times in zip(found, tally.values(), strict=True):
+                    counts[code >> 1] = counts.get(code >> 1, 0.0) + (-times if code & 1 else times)
+            else:
+                for index, times in zip(found, tally.values(), strict=True):
+                    counts[index] = counts.get(index, 0.0) + times
         if not self.hashed:
-            counts = dict(zip(found, map(float, tally.values()), strict=True))
             counts.pop(-1, None)
-            return counts
-        counts = {}
-        for code, times in zip(found, tally.values(), strict=True):
-            counts[code >> 1] = counts.get(code >> 1, 0.0) + (-times if code & 1 else times)
         return counts
 
     def weigh(self, counts: dict[int, float]) -> list[float]:
@@ -248,7 +256,7 @@ class Part:
 
     def score(self, text: str) -> float:
         """Give this part's share of the score."""
-        return sum(self.contributions(self.count(self.ngrams(text))))
+        return sum(self.contributions(self.count(text)))
 
 
 def divide(values: list[float], length: float) -> list[float]:
@@ -266,31 +274,40 @@ def strip_accents(text: str, how: str) -> str:
     return "".join([letter for letter in decomposed if not unicodedata.combining(letter)])
 
 
-def word_ngrams(tokens: list[str], low: int, high: int) -> list[str]:
+def cut_words(tokens: list[str], low: int, high: int) -> Iterator[list[str]]:
     """Join neighbouring tokens."""
-    grams = list(tokens) if low == 1 else []
-    for size in range(max(low, 2), min(high, len(tokens)) + 1):
-        grams += [" ".join(tokens[at : at + size]) for at in range(len(tokens) - size + 1)]
-    return grams
+    for size in range(low, min(high, len(tokens)) + 1):
+        for start in range(0, len(tokens) - size + 1, BLOCK):
+            if size == 1:
+                yield tokens[start : start + BLOCK]
+            else:
+                stop = min(start + BLOCK, len(tokens) - size + 1)
+                yield [" ".join(tokens[at : at + size]) for at in range(start, stop)]
 
 
-def char_ngrams(text: str, low: int, high: int) -> list[str]:
+def cut_letters(text: str, low: int, high: int) -> Iterator[list[str]]:
     """Cut every run of letters."""
-    grams: list[str] = []
     for size in range(low, min(high, len(text)) + 1):
-        grams += [text[at : at + size] for at in range(len(text) - size + 1)]
-    return grams
+        for start in range(0, len(text) - size + 1, BLOCK):
+            stop = min(start + BLOCK, len(text) - size + 1)
+            yield [text[at : at + size] for at in range(start, stop)]
 
 
-def inside_ngrams(word: str, low: int, high: int) -> list[str]:
-    """Cut runs inside a padded word; a word shorter than a run counts once."""
+def cut_inside(words: list[str], low: int, high: int) -> Iterator[list[str]]:
+    """Cut runs inside padded words; a word shorter than a run counts once."""
     grams: list[str] = []
-    for size in range(low, high + 1):
-        grams.append(word[:size])
-        if size >= len(word):
-            break
-        grams += [word[at : at + size] for at in range(1, len(word) - size + 1)]
-    return grams
+    for word in words:
+        padded = f" {word} "
+        for size in range(low, high + 1):
+            for start in range(0, max(len(padded) - size, 0) + 1, BLOCK):
+                stop = min(start + BLOCK, max(len(padded) - size, 0) + 1)
+                grams += [padded[at : at + size] for at in range(start, stop)]
+                if len(grams) >= BLOCK:
+                    yield grams
+                    grams = []
+            if size >= len(padded):
+                break
+    yield grams
 
 
 def murmur3(data: bytes) -> int:

@@ -5,7 +5,7 @@ n-gram that stands in several places is shared out evenly between them. N-grams 
 n-grams of characters are shared out evenly to the words they touch: nobody reads a list of a thousand letter triples.
 Loaded when asked.
 
-Invariant: `spans` gives the very n-grams that `Part.ngrams` gives; contributions sum to the score less the bias.
+Invariant: `spans` gives the very n-grams that `Part.blocks` gives; contributions sum to the score less the bias.
 """
 
 from __future__ import annotations
@@ -22,30 +22,45 @@ if TYPE_CHECKING:
     Span = tuple[str, int, int]  # n-gram, start and end in the prepared text; the padding of char_wb has no width
 
 WORDS = re.compile(r"\S+")
+LETTERS_LIMIT = 50_000  # a clue costs twenty times what a score does: behind it, one clue stands for all
 
 
 def explain(model: Tfidf, text: str) -> list[Clue]:
     """Give one clue for each place that n-grams of words have, and one for each word that n-grams of letters touch."""
     shares: dict[tuple[int, int] | None, float] = {}
-    words = [match.span() for match in WORDS.finditer(text)]
+    words = [match.span() for match in WORDS.finditer(text[:LETTERS_LIMIT])]
+    total = 0.0
     for part in model.parts:
-        prepared, places = prepare(part, text)
-        found = list(spans(part, prepared, places))
-        codes = part.look_up(gram for gram, _, _ in found)
-        counts = part.count([gram for gram, _, _ in found])
-        indices = [code >> 1 for code in codes] if part.hashed else codes
-        seen: dict[int, int] = {}
-        for index in indices:
-            seen[index] = seen.get(index, 0) + 1
-        shared = {
-            index: all_of_it / seen[index] for index, all_of_it in zip(counts, part.contributions(counts), strict=True)
-        }
-        for index, (_, start, end) in zip(indices, found, strict=True):
-            if share := shared.get(index, 0.0):
+        prepared, places = prepare(part, text[:LETTERS_LIMIT])
+        counts = part.count(text)
+        wholes = dict(zip(counts, part.contributions(counts), strict=True))
+        total += sum(wholes.values())
+        seen = occurrences(part, prepared, places) if part.hashed else counts
+        for index, start, end in found(part, prepared, places):
+            if whole := wholes.get(index, 0.0):
                 targets = [(start, end)] if part.analyzer == "word" else touched(words, start, end)
                 for target in targets:
-                    shares[target] = shares.get(target, 0.0) + share / len(targets)
-    return [make_clue(text, place, share) for place, share in shares.items()]
+                    shares[target] = shares.get(target, 0.0) + whole / (seen[index] * len(targets))
+    clues = [make_clue(text, place, share) for place, share in shares.items()]
+    if len(text) > LETTERS_LIMIT:
+        rest = total - sum(shares.values())
+        clues.append(Clue(f"everything after the first {LETTERS_LIMIT:,} letters", None, None, rest))
+    return clues
+
+
+def occurrences(part: Part, text: str, places: list[int]) -> dict[int, float]:
+    """Count how often each bucket is met: signed counts do not tell."""
+    seen: dict[int, float] = {}
+    for index, _, _ in found(part, text, places):
+        seen[index] = seen.get(index, 0.0) + 1.0
+    return seen
+
+
+def found(part: Part, text: str, places: list[int]) -> Iterator[tuple[int, int, int]]:
+    """Give index, start and end of each n-gram."""
+    for gram, start, end in spans(part, text, places):
+        (code,) = part.look_up((gram,))
+        yield code >> 1 if part.hashed else code, start, end
 
 
 def make_clue(text: str, place: tuple[int, int] | None, share: float) -> Clue:
@@ -83,7 +98,7 @@ def prepare(part: Part, text: str) -> tuple[str, list[int]]:
 
 
 def spans(part: Part, text: str, places: list[int]) -> Iterator[Span]:
-    """Cut the prepared text as `Part.ngrams` does, with start and end in the text as given."""
+    """Cut the prepared text as `Part.blocks` does, with start and end in the text as given."""
     if part.analyzer == "word":
         yield from word_spans(part, text, places)
         return

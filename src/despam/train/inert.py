@@ -38,6 +38,7 @@ REFUSED = {
     "TruncatedSVD": "it mixes words into components; train on the vectorizer's output",
 }
 SPARSE = {f"{form}_{kind}" for form in ("csr", "csc", "dia", "coo") for kind in ("matrix", "array")}
+RANDOM = {"__randomstate_ctor", "__bit_generator_ctor", "RandomState", "MT19937", "SeedSequence"}  # a random_state
 LOSSES = ("sklearn.linear_model._sgd_fast", "sklearn.linear_model.sgd_fast", "sklearn._loss")
 NUMPY_TYPES = re.compile(r"(float|int|uint|bool|str|object|bytes|ndarray|memmap|longlong|intc)(8|16|32|64)?_?$")
 PLAIN_TYPES = {"object", "int", "float", "str", "bool", "bytes", "set", "frozenset", "dict", "list", "tuple"}
@@ -97,6 +98,8 @@ def is_inert(module: str, name: str) -> bool:
     """Tell whether a name may stand in a file at all."""
     if module.startswith("sklearn."):
         return name in CARRIED or module.startswith(LOSSES)
+    if module.startswith("numpy.random."):
+        return name in RANDOM
     if module.startswith("scipy.sparse"):
         return name in SPARSE
     if module in ("numpy", "builtins"):

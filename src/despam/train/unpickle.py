@@ -161,10 +161,10 @@ class Machine:
             return thing
         if not isinstance(thing, Inert):
             raise self.refuse("sets the state of what is no object; this is no scikit-learn file")
-        if isinstance(state, tuple) and len(state) == 2:  # dictionary and slots
-            state = {**(state[0] or {}), **(state[1] or {})}
+        if isinstance(state, tuple) and len(state) == 2 and isinstance(state[0], dict):  # dictionary and slots
+            state = {**state[0], **state[1]} if isinstance(state[1], dict) else state[0]
         if not isinstance(state, dict):
-            return thing  # a Cython loss: its numbers do not matter for a decision
+            return thing  # a loss or a generator: its numbers do not matter for a decision
         for key, value in state.items():
             if isinstance(value, Name) and not value.inert:
                 raise self.custom(thing, key, value)
