@@ -196,3 +196,13 @@ def test_the_unsure_band_comes_from_two_rates_or_three_costs(despam: Any, data: 
     for wrong in (["--unsure-costs", "1,2"], ["--unsure-costs", "0,1,1"], ["--unsure-rates", "1/20"],
                   ["--unsure-rates", "1/20,2"], ["--unsure", "0.1,0.9", "--unsure-costs", "3,1,1"]):  # fmt: skip
         assert despam("train", data, "-o", out_file, *wrong)[0] == 2
+
+
+def test_folds_of_a_tfidf_model_are_trained_by_its_recipe(despam: Any, data: Path) -> None:
+    """MODEL's recipe is the one that is measured."""
+    tutorial = data.with_name("tutorial.safetensors")
+    assert despam("train", data, "--recipe", "tfidf", "-o", tutorial)[0] == 0
+    code, out, _ = despam("evaluate", tutorial, data, "--cross-validate", 2, "--json")
+    assert code == 0
+    assert json.loads(out)["recipe"] == "tfidf"
+    assert json.loads(out)["recall"] < 0.9

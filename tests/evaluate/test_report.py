@@ -70,7 +70,7 @@ def test_the_first_words_say_that_the_model_has_seen_the_messages(word_model: An
     """Before any figure is read."""
     content = make(word_model, measured)
     note = content.index("10.0% of these messages (9) were in the model&#x27;s training data")
-    assert note < content.index("Where to put the cutoff")
+    assert note < content.index("<h1>")
 
 
 @pytest.fixture

@@ -120,12 +120,16 @@ def fit_like(model: Model, seed: int) -> Fit:
 
     from despam import corpus, train
     from despam.core.model import Model
+    from despam.train import tfidf
 
     def fit(rows: list[RowLike]) -> Model:
+        kept = corpus.distinct(rows).rows  # type: ignore[arg-type]  # the rows came from corpus
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "fold.safetensors"
-            kept = corpus.distinct(rows).rows  # type: ignore[arg-type]  # the rows came from corpus
-            train.train(kept, seed=seed).save(path)
+            if model.recipe == "tfidf":
+                tfidf.train_tfidf(kept, seed=seed, test_share=0.0).save(path)
+            else:
+                train.train(kept, seed=seed).save(path)
             return Model.from_bytes(path.read_bytes(), "a fold's model")
 
     return fit

@@ -93,7 +93,7 @@ def lead(result: dict[str, Any], sources: str) -> str:
     return (
         f"{result['messages']:,} messages from {sources}: {cut['true_positives']:,} of {result['spam']:,} spam were "
         f"found, {cut['false_positives']:,} of {result['ham']:,} real messages were taken for spam. "
-        f"{result['unsure']:,} verdicts were unsure. Measured: {result['how']}."
+        f"Unsure verdicts: {result['unsure']:,}. Measured: {result['how']}."
     )
 
 
