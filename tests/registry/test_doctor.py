@@ -60,11 +60,30 @@ def test_a_pointer_to_nothing_is_found(registry: Registry, models: Models) -> No
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"sha256": 5}', b'{"sha256": "abc"}', b"\xff", b"[" * 100_000])
-def test_a_pointer_that_cannot_be_read_is_found(registry: Registry, body: bytes) -> None:
-    """One sentence, whatever it holds."""
+def test_a_pointer_that_cannot_be_read_is_put_back(registry: Registry, models: Models, body: bytes) -> None:
+    """Lists still work, a promotion says what to do, and mending restores what the history ends with."""
     registry.storage.replace("live.json", body)
-    (finding,) = registry.doctor(mend=True)
+    (finding,) = registry.doctor()
     assert (finding.kind, finding.path, finding.open) == ("error", "live.json", True)
+    assert len(registry.versions()) == 3 and len(registry.history()) == 2
+    with pytest.raises(CorruptVersion, match="despam doctor --mend"):
+        registry.promote(sha256_of(models[2]))
+    assert [one.mended for one in registry.doctor(mend=True)] == [True]
+    assert registry.doctor() == []
+    live = registry.live()
+    assert live is not None and live.sha256 == sha256_of(models[1])
+    assert registry.promote(sha256_of(models[2])).changed
+
+
+def test_a_pointer_that_cannot_be_read_is_removed_where_nothing_was_ever_live(
+    folder_place: Place, models: Models
+) -> None:
+    """Then a first promotion is possible."""
+    registry = Registry(folder_place.url)
+    version = registry.publish(models[0]).version
+    registry.storage.create("live.json", b"?")
+    assert [one.mended for one in registry.doctor(mend=True)] == [True]
+    assert registry.promote(version).entry.number == 1
 
 
 def test_a_missing_pointer_is_restored_from_the_history(registry: Registry, models: Models) -> None:

@@ -24,6 +24,7 @@ from despam.registry.reader import POINTER, fetch, model_path, open_checked, rea
 
 if TYPE_CHECKING:
     from despam.registry.reader import Pointer
+    from despam.registry.storage import Found
     from despam.registry.writer import Registry
 
 FOLDERS = ("models/", "history/")
@@ -83,8 +84,8 @@ def _history(registry: Registry, mend: bool) -> Iterator[Finding]:
         return
     try:
         pointer = read_pointer(found, registry.url)
-    except CorruptVersion as error:
-        yield Finding("error", POINTER, _bare(error, registry))
+    except CorruptVersion:
+        yield _put_back(registry, found, entries[-1] if entries else None, mend)
         return
     yield from _target(registry, pointer.sha256)
     last = entries[-1] if entries else None
@@ -92,7 +93,8 @@ def _history(registry: Registry, mend: bool) -> Iterator[Finding]:
     if entry is None:
         yield _adopt(registry, pointer, last, mend)
     elif last is None or last.number < entry.number:
-        yield _record(registry, entry, mend, "a promotion ended before its entry was written")
+        if registry.entry_at(entry.number) is None:  # else somebody promotes while we look
+            yield _record(registry, entry, mend, "a promotion ended before its entry was written")
     elif last.id != entry.id:
         what = f"is at entry {entry.number}, the history goes on to {last.number}; promote the right version"
         yield Finding("error", POINTER, what)
@@ -135,6 +137,18 @@ def _record(registry: Registry, entry: Entry, mend: bool, what: str) -> Finding:
     registry.storage.create(entry.path, entry.to_history())
     there = registry.entry_at(entry.number)
     return replace(finding, mended=there is not None and there.id == entry.id)
+
+
+def _put_back(registry: Registry, found: Found, last: Entry | None, mend: bool) -> Finding:
+    """Replace a pointer that cannot be read by the one that the history ends with; without a history, remove it."""
+    right = f"the history ends with {last.version} live" if last else "there is no history either"
+    finding = Finding("error", POINTER, f"names no version; {right}")
+    if not mend:
+        return finding
+    if last is None:
+        registry.storage.delete(POINTER)
+        return replace(finding, mended=True)
+    return replace(finding, mended=registry.storage.swap(POINTER, last.to_pointer(), found))
 
 
 def _adopt(registry: Registry, pointer: Pointer, last: Entry | None, mend: bool) -> Finding:

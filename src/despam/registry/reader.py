@@ -71,7 +71,7 @@ class Reader:
             return None
         pointer = read_pointer(found, self.url)
         if not pointer.intact:
-            raise CorruptVersion(f"{POINTER} was altered; run `despam doctor`.", self.url)
+            raise CorruptVersion(f"{POINTER} was altered; run `despam doctor --mend`.", self.url)
         return pointer
 
     def fetch(self, sha256: str) -> bytes:
@@ -117,7 +117,7 @@ def read_pointer(found: Found, url: str) -> Pointer:
     except (ValueError, KeyError, TypeError, RecursionError):
         sha256, body = None, None
     if not is_sha256(sha256):
-        raise CorruptVersion(f"{POINTER} names no version; run `despam doctor`, then `despam promote VERSION`.", url)
+        raise CorruptVersion(f"{POINTER} names no version; run `despam doctor --mend`.", url)
     return Pointer(sha256, body, found)
 
 

@@ -116,7 +116,10 @@ class Registry:
     def history(self) -> list[Entry]:
         """List the promotions, the oldest first; the last is read from the pointer when its own object is missing."""
         entries = [entry for _, entry in self.history_objects() if entry]
-        pointer = self.live()
+        try:
+            pointer = self.live()
+        except CorruptVersion:
+            pointer = None  # the history is what somebody needs to mend it
         last = entry_of(pointer) if pointer else None
         if last is not None and all(entry.id != last.id for entry in entries):
             entries.append(last)
