@@ -6,8 +6,9 @@ P1  SMS Spam Collection, five stratified folds, pooled           P4  attacks on 
 P2  one source left out; as it is, and without near-copies       P5  calibration on P2's sources
 P3  five folds in six other corpora and languages                X   what others published: SMS 30/70, Enron, YouTube
 
-Prints a table with the targets and writes docs/benchmarks/accuracy.json. Corpora that are not on this machine are named
-and skipped. No held-out part chooses anything: cutoffs come from training's own out-of-fold scores.
+Prints a table with the targets, and writes docs/benchmarks/accuracy.json, accuracy.md and card.json (for `make model`).
+Corpora that are not on this machine are named and skipped. No held-out part chooses anything: cutoffs come from
+training's own out-of-fold scores.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: every system is timed on one thread
 
+from accuracy_card import write_card
 from accuracy_rows import P2_BESIDE, P2_SOURCES, P3_SOURCES, cleaned, missing, others, published, without_near_copies
 from accuracy_systems import Fit, Fitted, cores, despam_file, peers
 
@@ -341,7 +343,9 @@ def protocols(fit: Fit, wanted: Sequence[str], quick: bool) -> dict[str, Any]:
             found = run()
             result.update(found)
             if not quick:
-                write_page(keep(found, "accuracy.json"), OUT / "accuracy.md")
+                whole = keep(found, "accuracy.json")
+                write_page(whole, OUT / "accuracy.md")
+                write_card(whole, OUT / "card.json")
     if quick:
         print(
             "--quick: without Enron, SpamAssassin, Ling and Telegram; these figures are for review, not for the record"

@@ -70,15 +70,24 @@ def base_card(paths: list[str]) -> dict[str, Any]:
         "created": day,
         "languages": ["en", "ru"],
         "limits": LIMITS,
+        "figures": protocol_figures(),
         "data": [
             {
                 "name": Path(path).name.split(".")[0],
                 "sha256": digest(path),
                 "licence": LICENCES[Path(path).name.split(".")[0]],
             }
-            for path in sorted(paths)
+            for path in sorted(paths, key=lambda path: Path(path).name)
         ],
     }
+
+
+def protocol_figures() -> dict[str, Any]:
+    """Read what `make accuracy` measured of this recipe on messages that its models had not seen; empty without it."""
+    root = corpus.repository()
+    path = root / "docs" / "benchmarks" / "card.json" if root else None
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else {}
+    return figures
 
 
 def digest(path: str) -> str:
