@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import signal
 import socket
@@ -184,6 +185,28 @@ def test_a_swap_whose_answer_is_lost_is_found_out(
     assert promoted.changed
     assert [entry.version for entry in registry.history()] == [short(models[0]), short(models[1])]
     assert registry.doctor() == []
+
+
+@pytest.mark.parametrize("times", [1, 3, 1000])
+def test_a_conflict_of_two_writes_in_s3_is_tried_again(
+    registry: Registry, proxy: FaultProxy, s3_place: Place, models: Models, times: int
+) -> None:
+    """S3 answers 409 where two conditional writes meet: that is neither won nor lost."""
+    conflicts = itertools.count(1)
+
+    def plan(request: Seen) -> Fault | None:
+        if is_swap(request) and next(conflicts) <= times:
+            return Fault(status=409, code="ConditionalRequestConflict")
+        return None
+
+    proxy.plan = plan
+    promote = Registry(s3_place.url, timeout_ms=1500).promote
+    if times < 1000:
+        assert promote(short(models[1])).changed
+    else:
+        with pytest.raises(StorageDown):
+            promote(short(models[1]))
+    assert registry.doctor() == [] and len(registry.history()) == (2 if times < 1000 else 1)
 
 
 def test_a_lost_answer_and_then_a_lost_line_is_said_to_be_unknown(

@@ -44,6 +44,7 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (("MissingAccount", "Account must be specified"), "the storage account is missing; set AZURE_STORAGE_ACCOUNT_NAME"),
     (("401 Unauthorized",), "the credentials are missing or wrong; check KEYS"),
+    (("ConditionalRequestConflict", "OperationAborted"), "somebody else writes there at this moment; try again"),
     (("QuotaExceeded", "EntityTooLarge"), "storage takes no more; free some, or raise the quota"),
     (
         ("SlowDown", "503 Service", "ServerBusy", "429 Too Many", "ThrottlingException"),
