@@ -57,7 +57,7 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         spam_label: Any = None,
         bits: int = 20,
         ham_cost: float = 3.0,
-        strength: float = 2.0,
+        strength: float = 8.0,
         seed: int = 0,
         source: str = "fit",
     ) -> None:

@@ -21,7 +21,7 @@ from despam.train.table import Table
 
 Floats = NDArray[np.float64]
 
-SCALES = {"grams": 1.0, "across": 1.2, "words": 0.7, "pairs": 1.2, "shapes": 1.0, "case": 0.5}
+SCALES = {"grams": 1.0, "across": 1.2, "words": 1.0, "pairs": 1.2, "shapes": 1.2, "case": 0.5}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Settings:
     rarest: float = 1e-4  # document frequencies below it count as it
     source_power: float = -0.25
     ham_cost: float = 3.0
-    strength: float = 2.0  # mean cost of a message over the prior, before the ham's: 1 / (lambda * messages)
+    strength: float = 8.0  # mean cost of a message over the prior, before the ham's: 1 / (lambda * messages)
     visits: int = 700_000  # passes times messages
     least_passes: int = 12
     most_passes: int = 200

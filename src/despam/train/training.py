@@ -93,7 +93,8 @@ def train(
     # the ham's triple cost is for learning; probabilities are of the messages as they came
     shares = problem.costs / np.where(labels < 0, settings.ham_cost, 1.0)
     calibration = calibrate(scores, labels, shares, max_false_positives, unsure, unsure_rates)
-    full_card = make_card(messages, labels, scores, calibration, settings) | (card or {})
+    own = make_card(messages, labels, scores, calibration, settings)
+    full_card = own | (card or {}) | {"figures": own["figures"] | ((card or {}).get("figures") or {})}
     seen = remembered(row.text for row in messages)
     return TrainedModel(
         pack_model(table, weights, calibration, settings, full_card, seen),
@@ -204,15 +205,16 @@ def make_card(
             "source_power": settings.source_power,
             "strength": settings.strength,
         },
-        "figures": {"out_of_fold": figures},
+        "figures": {
+            "out_of_fold": figures,
+            "by_source": source_figures([row.source for row in rows], labels, scores, calibration),
+        },
     }
 
 
 def out_of_fold_figures(labels: NDArray[np.int8], scores: Floats, calibration: Calibration) -> dict[str, Any]:
     """Measure the out-of-fold scores."""
-    power = np.clip(calibration.a * scores + calibration.b, -700, 700)
-    flagged = 1.0 / (1.0 + np.exp(-power)) >= calibration.cutoff
-    spam = labels > 0
+    flagged, spam = is_flagged(scores, calibration), labels > 0
     hits, false = int((flagged & spam).sum()), int((flagged & ~spam).sum())
     precision = hits / (hits + false) if hits + false else 0.0
     recall = hits / int(spam.sum())
@@ -227,3 +229,23 @@ def out_of_fold_figures(labels: NDArray[np.int8], scores: Floats, calibration: C
     }
     figures["recall_at_fpr"] = {str(rate): ranking.recall_at(rate) for rate in (0.001, 0.005, 0.01)}
     return {key: round(value, 6) if isinstance(value, float) else value for key, value in figures.items()}
+
+
+def source_figures(
+    sources: Sequence[str], labels: NDArray[np.int8], scores: Floats, calibration: Calibration
+) -> dict[str, Any]:
+    """Measure each source by itself, at the one cutoff."""
+    found: dict[str, Any] = {}
+    for first, last in recipe.source_blocks(sources):
+        spam, flagged = labels[first:last] > 0, is_flagged(scores[first:last], calibration)
+        counts: dict[str, Any] = {"messages": last - first, "accuracy": round(float((flagged == spam).mean()), 4)}
+        for name, rows in (("recall", spam), ("false_positive_rate", ~spam)):
+            counts[name] = round(float(flagged[rows].mean()), 4) if rows.any() else None
+        found[sources[first]] = counts
+    return found
+
+
+def is_flagged(scores: Floats, calibration: Calibration) -> NDArray[np.bool_]:
+    """Say which scores the cutoff flags."""
+    power = np.clip(calibration.a * scores + calibration.b, -700, 700)
+    return np.asarray(1.0 / (1.0 + np.exp(-power)) >= calibration.cutoff)
