@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from despam.errors import CorruptVersion, UnknownVersion
+from despam.errors import CorruptVersion, StorageDown, UnknownVersion
 from despam.registry import Registry
 from despam.registry.reader import Reader, model_path, seal
 from tests.registry.conftest import Place
@@ -144,6 +144,19 @@ def test_a_broken_entry_is_found(registry: Registry, body: bytes) -> None:
     kinds = [(finding.kind, finding.path) for finding in registry.doctor(mend=True)]
     assert ("error", "history/00000001.json") in kinds
     assert [entry.number for entry in registry.history()] == [2]
+
+
+@pytest.mark.parametrize("body", [b"", b'{"number": 2}'])
+def test_a_broken_newest_entry_is_written_again_from_the_pointer(registry: Registry, body: bytes) -> None:
+    """The pointer has it whole; until it is mended a promotion says where to go."""
+    before = registry.history()
+    registry.storage.replace("history/00000002.json", body)
+    assert registry.history() == before
+    with pytest.raises(StorageDown, match="despam doctor"):
+        registry.promote("newest")
+    assert [finding.mended for finding in registry.doctor(mend=True)] == [True]
+    assert registry.doctor() == [] and registry.history() == before
+    assert registry.promote("newest").changed
 
 
 def test_a_missing_entry_is_found(registry: Registry) -> None:

@@ -68,33 +68,38 @@ def _models(registry: Registry) -> Iterator[Finding]:
 
 
 def _history(registry: Registry, mend: bool) -> Iterator[Finding]:
-    """Check the entries, the pointer, and that they agree."""
+    """Check the entries, the pointer, and that they agree; the entries first, since others may promote meanwhile."""
     objects = registry.history_objects()
-    yield from (
-        Finding("error", path, "is no entry of the history; restore or remove it")
-        for path, entry in objects
-        if not entry
-    )
-    entries = [entry for _, entry in objects if entry]
-    yield from _chain(entries)
     found = registry.read_pointer_object()
-    if found is None:
-        if entries:
-            yield _restore_pointer(registry, entries[-1], mend)
-        return
-    try:
-        pointer = read_pointer(found, registry.url)
-    except CorruptVersion:
-        yield _put_back(registry, found, entries[-1] if entries else None, mend)
-        return
-    yield from _target(registry, pointer.sha256)
+    entries = [entry for _, entry in objects if entry]
     last = entries[-1] if entries else None
+    try:
+        pointer = read_pointer(found, registry.url) if found else None
+    except CorruptVersion:
+        pointer = None
+    own = entry_of(pointer) if pointer else None
+    broken = [path for path, entry in objects if entry is None and (own is None or own.path != path)]
+    yield from (Finding("error", path, "is no entry of the history; restore or remove it") for path in broken)
+    yield from _chain(entries)
+    if pointer is not None:
+        yield from _pointer(registry, pointer, last, mend)
+    elif found is not None:
+        yield _put_back(registry, found, last, mend)
+    elif last is not None:
+        yield _restore_pointer(registry, last, mend)
+
+
+def _pointer(registry: Registry, pointer: Pointer, last: Entry | None, mend: bool) -> Iterator[Finding]:
+    """Check what the pointer names, and that the history ends with it."""
+    if pointer.sha256 not in catalogue.stored(registry.storage):
+        what = f"names version {pointer.version}, which is not there"
+        yield Finding("error", POINTER, f"{what}; publish that model, or `despam promote` another version")
     entry = entry_of(pointer)
     if entry is None:
         yield _adopt(registry, pointer, last, mend)
     elif last is None or last.number < entry.number:
         if registry.entry_at(entry.number) is None:  # else somebody promotes while we look
-            yield _record(registry, entry, mend, "a promotion ended before its entry was written")
+            yield _record(registry, entry, mend)
     elif last.id != entry.id:
         what = f"is at entry {entry.number}, the history goes on to {last.number}; promote the right version"
         yield Finding("error", POINTER, what)
@@ -120,21 +125,14 @@ def _chain(entries: list[Entry]) -> Iterator[Finding]:
             )
 
 
-def _target(registry: Registry, sha256: str) -> Iterator[Finding]:
-    """Check that the live version is there; its bytes are checked among the models."""
-    if sha256 not in catalogue.stored(registry.storage):
-        what = (
-            f"names version {sha256[:12]}, which is not there; publish that model, or `despam promote` another version"
-        )
-        yield Finding("error", POINTER, what)
-
-
-def _record(registry: Registry, entry: Entry, mend: bool, what: str) -> Finding:
-    """Write the entry that only the pointer has."""
+def _record(registry: Registry, entry: Entry, mend: bool) -> Finding:
+    """Write the entry that only the pointer has, or has whole."""
+    what = "a promotion ended before its entry was written"
     finding = Finding("left-over", entry.path, f"{what} ({entry.version}, {entry.who}, {entry.when})")
     if not mend:
         return finding
-    registry.storage.create(entry.path, entry.to_history())
+    if not registry.storage.create(entry.path, entry.to_history()) and registry.entry_at(entry.number) is None:
+        registry.storage.replace(entry.path, entry.to_history())  # it is there, and broken
     there = registry.entry_at(entry.number)
     return replace(finding, mended=there is not None and there.id == entry.id)
 

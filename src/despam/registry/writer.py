@@ -207,7 +207,7 @@ class Registry:
             if last and last.id == entry.id:
                 entry = last  # adopted before
         if entry and not self._record(entry):
-            raise StorageDown("the history cannot be completed; run `despam doctor`.", self.url)
+            raise StorageDown("the newest entry of the history is broken; run `despam doctor --mend`.", self.url)
         return Base(pointer, entry, max(number, entry.number if entry else 0) + 1)
 
     def highest(self, known: int = 0) -> int:
