@@ -16,7 +16,9 @@ kernel = Extension(
     define_macros=[("Py_LIMITED_API", "0x030B0000")],
     py_limited_api=True,
     optional=True,
-    extra_compile_args=["-O3", "-std=c11", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"] if os.name == "posix" else [],
+    extra_compile_args=["-O3", "-std=c11", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
+    if os.name == "posix"
+    else [],
 )
 setup(
     ext_modules=[kernel] if Path(SOURCE).exists() and not os.environ.get("DESPAM_PURE") else [],

@@ -23,8 +23,8 @@
     +-- ServeError                the local server cannot start
     +-- RequestRefused            a request to the service that cannot be answered (status)
 
-Facts are attributes; the message ends in the place and the next step. Doors translate once: `service/api.py` to a status,
-`cli/main.py` to exit code 3. This file imports nothing.
+Facts are attributes; the message ends in the place and the next step. Doors translate once: `service/api.py` to a
+status, `cli/main.py` to exit code 3. This file imports nothing.
 """
 
 

@@ -105,7 +105,11 @@ def test_a_flag_overrules_the_environment(serve: Serve) -> None:
 
 @pytest.mark.parametrize(("flags", "code", "sentence"), [
     (["--model", "none.safetensors"], 3, "none.safetensors"),
-    (["--model", "a", "--registry", "b"], 2, "--model and --registry are two answers to one question; give one of them."),
+    (
+        ["--model", "a", "--registry", "b"],
+        2,
+        "--model and --registry are two answers to one question; give one of them.",
+    ),
     (["--refresh-seconds", "often"], 3, "DESPAM_REFRESH_SECONDS"),
     (["--origins", "example.org"], 3, "DESPAM_ORIGINS holds 'example.org', which is no origin"),
     (["--host", "no-such-host.invalid"], 3, "'no-such-host.invalid' is no address of this machine"),

@@ -74,7 +74,9 @@ def show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> No
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show the version.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show the version."
+)
 @click.pass_context
 def cli(ctx: click.Context, debug: bool) -> None:
     """Find spam among messages from strangers, and say why.
@@ -108,7 +110,7 @@ def run(arguments: list[str] | None = None) -> None:
         sys.exit(0)
     except (SystemExit, KeyboardInterrupt):
         raise
-    except BaseException as error:  # noqa: BLE001  the door: whatever else gets here is our bug
+    except BaseException as error:  # the door: whatever else gets here is our bug
         if debug:
             raise
         fail(f"this is a bug in despam ({type(error).__name__}: {error}); --debug shows where.", 70)
