@@ -808,22 +808,33 @@ typedef struct {
     const int32_t *order;  /* passes x active rows: the order of the visits */
     double *weights;       /* out: buckets */
     double *alpha;         /* rows: dual variables, in and out */
+    double *norms;         /* rows: squared length of each, with the prior */
     double bias_prior, bias;
     Py_ssize_t active, passes;
 } Problem;
 
-static double row_score(const Problem *p, int64_t row, double *norm) {
-    double score = p->bias, square = p->bias_prior;
+static double row_score(const Problem *p, int64_t row) {
+    double score = p->bias;
     int64_t at = row ? p->ends[row * GROUPS - 1] : 0;
     for (int g = 0; g < GROUPS; g++) {
         int64_t end = p->ends[row * GROUPS + g];
-        double value = p->values[row * GROUPS + g], sum = 0, prior = 0;
-        for (; at < end; at++) { sum += p->weights[p->ids[at]]; prior += p->prior[p->ids[at]]; }
-        score += value * sum;
-        square += value * value * prior;
+        double sum = 0;
+        for (; at < end; at++) sum += p->weights[p->ids[at]];
+        score += p->values[row * GROUPS + g] * sum;
     }
-    *norm = square;
     return score;
+}
+
+static double row_norm(const Problem *p, int64_t row) {
+    double square = p->bias_prior;
+    int64_t at = row ? p->ends[row * GROUPS - 1] : 0;
+    for (int g = 0; g < GROUPS; g++) {
+        int64_t end = p->ends[row * GROUPS + g];
+        double value = p->values[row * GROUPS + g], sum = 0;
+        for (; at < end; at++) sum += p->prior[p->ids[at]];
+        square += value * value * sum;
+    }
+    return square;
 }
 
 static void row_update(Problem *p, int64_t row, double delta) {
@@ -856,9 +867,8 @@ static void descend(Problem *p, double tolerance) {
         double most = 0;
         for (Py_ssize_t i = 0; i < p->active; i++) {
             int64_t row = p->order[pass * p->active + i];
-            double square, label = p->labels[row], cost = p->costs[row], old = p->alpha[row];
-            double margin = label * row_score(p, row, &square);
-            double fresh = minimise(old, cost, square, margin);
+            double label = p->labels[row], cost = p->costs[row], old = p->alpha[row];
+            double fresh = minimise(old, cost, p->norms[row], label * row_score(p, row));
             double delta = fresh - old;
             if (fabs(delta) > 1e-12 * cost) {
                 p->alpha[row] = fresh;
@@ -888,14 +898,22 @@ static PyObject *solve(PyObject *self, PyObject *args) {
     for (Py_ssize_t i = 0; right && i < ids; i++) right = ((const uint32_t *)b[0].buf)[i] < (uint32_t)buckets;
     for (Py_ssize_t i = 0; right && i < visits; i++)
         right = ((const int32_t *)b[6].buf)[i] >= 0 && ((const int32_t *)b[6].buf)[i] < rows;
-    if (right) {
-        Problem p = {b[0].buf, ends, b[2].buf, b[3].buf, b[4].buf, b[5].buf, b[6].buf, b[7].buf, b[8].buf, bias_prior, 0, active,
-                     visits / active};
+    double *norms = right ? malloc((size_t)rows * sizeof(double)) : NULL;
+    if (norms) {
+        Problem p = {b[0].buf, ends, b[2].buf, b[3].buf, b[4].buf, b[5].buf, b[6].buf, b[7].buf, b[8].buf, norms, bias_prior, 0,
+                     active, visits / active};
         Py_BEGIN_ALLOW_THREADS
-        for (Py_ssize_t i = 0; i < active; i++) row_update(&p, p.order[i], p.labels[p.order[i]] * p.alpha[p.order[i]]);
+        for (Py_ssize_t i = 0; i < active; i++) {
+            norms[p.order[i]] = row_norm(&p, p.order[i]);
+            row_update(&p, p.order[i], p.labels[p.order[i]] * p.alpha[p.order[i]]);
+        }
         descend(&p, tolerance);
         Py_END_ALLOW_THREADS
+        free(norms);
         bias_prior = p.bias;
+    } else if (right) {
+        right = 0;
+        PyErr_NoMemory();
     } else {
         PyErr_SetString(PyExc_ValueError, "the arrays do not fit together");
     }

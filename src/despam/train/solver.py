@@ -65,14 +65,21 @@ def solve_python(table: Table, problem: Problem, order: NDArray[np.int32], weigh
         for group, value in groups(row):
             weights[group] += delta * value * problem.prior[group]
 
-    def visit(row: int) -> float:
-        score, square = state[0], problem.bias_prior
+    def norm(row: int) -> float:
+        square = problem.bias_prior
         for group, value in groups(row):
             # cumsum adds in order, as C does; sum() adds in pairs
-            score += value * float(np.cumsum(weights[group])[-1])
             square += value * value * float(np.cumsum(problem.prior[group])[-1])
+        return square
+
+    norms = {int(row): norm(int(row)) for row in order[0]}
+
+    def visit(row: int) -> float:
+        score = state[0]
+        for group, value in groups(row):
+            score += value * float(np.cumsum(weights[group])[-1])
         label, cost, old = int(problem.labels[row]), float(problem.costs[row]), float(alpha[row])
-        fresh = minimise(old, cost, square, label * score)
+        fresh = minimise(old, cost, norms[row], label * score)
         if abs(fresh - old) > 1e-12 * cost:
             alpha[row] = fresh
             update(row, label * (fresh - old))
