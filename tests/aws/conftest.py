@@ -164,7 +164,6 @@ def aws(ministack: Ministack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Minis
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_REGION", REGION)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setattr(cloudformation, "POLL_SECONDS", 0.05)
     ministack.storage.open = True

@@ -148,7 +148,7 @@ def site(folder: Path) -> Iterator[str]:
 
 def ask_in_chromium(chromium: str, page_url: str) -> tuple[str, list[str]]:
     """Type the message into the page, press Analyze, read the result; and list the requests that left the page."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -158,7 +158,7 @@ def ask_in_chromium(chromium: str, page_url: str) -> tuple[str, list[str]]:
         page.goto(page_url)
         page.fill("#userInput", SPAM)
         page.get_by_role("button", name="Analyze").click()
-        page.wait_for_function("document.getElementById('result').textContent.includes('Prediction:')", timeout=20_000)
+        expect(page.locator("#result")).to_contain_text("Prediction:", timeout=20_000)
         result = page.inner_text("#result")
         browser.close()
     return result, sent

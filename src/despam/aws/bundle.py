@@ -116,8 +116,9 @@ def write(bundle: Bundle, path: str | os.PathLike[str]) -> None:
         scratch.write_bytes(bundle.data)
         scratch.replace(target)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise DeployError(f"{target}: cannot be written ({error.strerror}); choose another place with -o.") from error
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def closure(root: Path, entry: str = ENTRY) -> dict[str, Path]:

@@ -36,11 +36,14 @@ def destroy(wanted: Wanted, *, ask: Ask, tell: Tell, region: str | None = None, 
         raise DeployError(f"the stack {wanted.stack} in {account.place} is not despam's; it was left alone.")
     if not ask(_losses(account, service, registry, with_registry)):
         return False
-    if service:
-        tell(f"Stack {service.name}")
-        cloudformation.delete(account.stacks, service.name, tell)
-    if registry and with_registry:
-        _remove_registry(account, registry, tell)
+    try:
+        if service:
+            tell(f"Stack {service.name}")
+            cloudformation.delete(account.stacks, service.name, tell)
+        if registry and with_registry:
+            _remove_registry(account, registry, tell)
+    except KeyboardInterrupt:
+        raise DeployError(f"stopped; what is left of {wanted.stack} goes with the same command.") from None
     return True
 
 

@@ -11,6 +11,7 @@ Invariant: nothing is changed before `ask` has said yes, and whatever an error l
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,7 +61,8 @@ def connect(region: str | None = None) -> Account:
 
     config = Config(retries={"mode": "standard", "max_attempts": ATTEMPTS}, connect_timeout=5, read_timeout=60)
     with translated("connecting to AWS"):
-        session = boto3.Session(region_name=region)
+        # boto3 itself reads AWS_DEFAULT_REGION alone; the other AWS tools read both
+        session = boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
         stacks = session.client("cloudformation", config=config)
         number = session.client("sts", config=config).get_caller_identity()["Account"]
         return Account(stacks.meta.region_name, number, stacks, session.client("s3", config=config))
@@ -112,7 +114,6 @@ def _present(account: Account, wanted: Wanted) -> tuple[Stack | None, Stack | No
         cloudformation.check_ready(stack)
     if service and service.status in cloudformation.EMPTY:
         # a first deploy that failed left its name only
-        service = Stack(service.name, service.identity, service.status)
         return None, registry
     if service and "CodeKey" not in service.parameters:
         raise DeployError(
@@ -139,9 +140,8 @@ def _registry_url(account: Account, wanted: Wanted, service: Stack | None, regis
 def _is_same(account: Account, wanted: Wanted, service: Stack, registry: str, sha256: str) -> bool:
     """Say whether there is nothing to change; a key given is not known to be the old one, AWS keeps it secret."""
     asked = {**wanted.given(), **_places(registry, sha256)}
-    known = {name: value for name, value in asked.items() if service.parameters.get(name) == value}
     return (
-        len(known) == len(asked)
+        all(service.parameters.get(name) == value for name, value in asked.items())
         and service.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
         and cloudformation.template_of(account.stacks, service.name).strip() == plan.template("template").strip()
     )
