@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betainc
 from scipy.stats import binomtest
@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 from despam.evaluate import intervals
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), st.data())
 def test_clopper_pearson_is_scipys(total: int, data: st.DataObject) -> None:
     """Clopper-Pearson equals scipy's exact interval."""
@@ -23,6 +24,7 @@ def test_clopper_pearson_is_scipys(total: int, data: st.DataObject) -> None:
     assert high == pytest.approx(expected.high, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), st.data())
 def test_wilson_is_scipys(total: int, data: st.DataObject) -> None:
     """Wilson equals scipy's interval."""
@@ -33,12 +35,14 @@ def test_wilson_is_scipys(total: int, data: st.DataObject) -> None:
     assert high == pytest.approx(expected.high, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.floats(0.5, 1e5), st.floats(0.5, 1e5), st.floats(0, 1))
 def test_the_incomplete_beta_function_is_scipys(a: float, b: float, x: float) -> None:
     """Own continued fraction and scipy agree."""
     assert intervals.beta_share(a, b, x) == pytest.approx(float(betainc(a, b, x)), abs=1e-8)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_mcnemar_is_the_exact_binomial_test(old: int, new: int) -> None:
     """McNemar's p-value is that of a fair coin."""

@@ -7,7 +7,7 @@ import random
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as theirs
 
@@ -18,6 +18,7 @@ cases = st.lists(st.tuples(st.integers(-5, 5), st.booleans()), min_size=2, max_s
 )
 
 
+@settings(deadline=None)
 @given(cases)
 def test_auc_is_scikit_learns(rows: list[tuple[int, bool]]) -> None:
     """AUC with ties."""
@@ -25,6 +26,7 @@ def test_auc_is_scikit_learns(rows: list[tuple[int, bool]]) -> None:
     assert metrics.Ranking(scores, spam).auc() == pytest.approx(theirs.roc_auc_score(spam, scores))
 
 
+@settings(deadline=None)
 @given(cases)
 def test_pr_auc_is_scikit_learns_average_precision(rows: list[tuple[int, bool]]) -> None:
     """Average precision with ties."""
@@ -32,6 +34,7 @@ def test_pr_auc_is_scikit_learns_average_precision(rows: list[tuple[int, bool]])
     assert metrics.Ranking(scores, spam).pr_auc() == pytest.approx(theirs.average_precision_score(spam, scores))
 
 
+@settings(deadline=None)
 @given(cases, st.sampled_from([0.0, 0.1, 0.25, 0.5]))
 def test_recall_at_a_rate_is_the_highest_point_of_the_roc(rows: list[tuple[int, bool]], rate: float) -> None:
     """The best recall among the curve's points within the rate."""
@@ -44,6 +47,7 @@ def test_recall_at_a_rate_is_the_highest_point_of_the_roc(rows: list[tuple[int, 
     assert sum(s > above for s, label in rows if label) / sum(spam) == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(cases, st.randoms(use_true_random=False))
 def test_weights_are_copies(rows: list[tuple[int, bool]], rng: random.Random) -> None:
     """A message with weight 3 counts as three messages; one with 0 is not there."""
@@ -60,6 +64,7 @@ def test_weights_are_copies(rows: list[tuple[int, bool]], rng: random.Random) ->
         assert (one is None and other is None) or one == pytest.approx(other)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=50))
 def test_rates_are_scikit_learns(rows: list[tuple[bool, bool]]) -> None:
     """Accuracy, precision, recall, F1 and MCC."""
@@ -116,6 +121,7 @@ def test_calibration_of_perfect_probabilities_is_near_zero_and_of_boasting_ones_
     assert max(b["messages"] for b in table) - min(b["messages"] for b in table) <= 1
 
 
+@settings(deadline=None)
 @given(cases)
 def test_the_best_cutoff_is_not_beaten_by_any_other(rows: list[tuple[int, bool]]) -> None:
     """No place for the cutoff gives a higher accuracy."""

@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from despam.corpus.repeats import normal
@@ -56,6 +56,7 @@ def test_texts_without_a_letter_are_repeats_only_when_equal() -> None:
     assert repeats.clusters(["🎉🎉", "🔥", "🎉🎉", "", " ", "!"]) == [0, 1, 0, 3, 3, 5]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=30), max_size=20))
 def test_any_text_can_be_compared(texts: list[str]) -> None:
     """Lone surrogates, empty texts, any script; a cluster is named after its first text."""
