@@ -353,11 +353,11 @@ def protocols(fit: Fit, wanted: Sequence[str], quick: bool) -> dict[str, Any]:
     return result
 
 
-def compare_peers(quick: bool) -> None:
+def compare_peers(quick: bool, unseen: bool) -> None:
     """Run P1 (and P2 of the short sources) for every peer on the same splits, and write table and plot."""
     from accuracy_peers import run_peers, write_plot, write_table
 
-    results = run_peers({"despam": (despam_file, ""), **peers()}, quick)
+    results = run_peers({"despam": (despam_file, ""), **peers()}, quick, unseen)
     if not quick:
         keep(results, "accuracy-peers.json")
         write_plot(results, OUT / "accuracy-peers.svg")
@@ -372,7 +372,7 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="the peers on the same splits")
     options = parser.parse_args()
     if options.peers:
-        compare_peers(options.quick)
+        compare_peers(options.quick, "P2" in options.only.split(","))
         return
     wanted = options.only.split(",")
     if "P4" in wanted and "P1" not in wanted:
