@@ -67,18 +67,17 @@ def carry(*things: Any, spam_label: str | None = None) -> tuple[Model, Carried]:
     return Model.from_bytes(pack(carried, {})), carried
 
 
-def assert_same(model: Model, carried: Carried, pipeline: Any, texts: list[str]) -> None:
-    """Compare labels and, where scikit-learn has them, probabilities, on every text."""
-    values = pipeline[:-1].transform(texts)
-    labels = [str(label) for label in pipeline[-1].predict(values)]
+def assert_same(model: Model, carried: Carried, classifier: Any, texts: list[str], values: Any) -> None:
+    """Compare labels and, where scikit-learn has them, probabilities, on every text; `values` are the vectorizer's."""
+    labels = [str(label) for label in classifier.predict(values)]
     verdicts = [model.classify(text) for text in texts]
     spam = [verdict.classification == "SPAM" for verdict in verdicts]
     wrong = [
         text for text, ours, theirs in zip(texts, spam, labels, strict=True) if ours != (theirs == carried.spam_label)
     ]
     assert wrong == []
-    if hasattr(pipeline[-1], "predict_proba"):
+    if hasattr(classifier, "predict_proba"):
         column = carried.classes.index(carried.spam_label)
-        theirs = pipeline[-1].predict_proba(values)[:, column]
+        theirs = classifier.predict_proba(values)[:, column]
         ours = np.array([verdict.spam_probability for verdict in verdicts])
         assert float(np.max(np.abs(ours - theirs))) <= TOLERANCE
