@@ -100,7 +100,9 @@ def test_without_the_kernel_the_engine_is_python(monkeypatch: pytest.MonkeyPatch
     assert features.choose_engine() == ("python", None)
 
 
-def test_a_kernel_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_kernel_of_another_version_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A kernel built for other features is passed over, and that is said."""
     if features.native is None:
         pytest.skip("the kernel is not built here")

@@ -93,6 +93,9 @@ HEALTH: Schema = {
             **FLAG,
             "description": "True when the service runs on less than it was asked to; reason says why.",
         },
+        "reason": {"type": "string"},
+        "checked_seconds_ago": {"type": ["number", "null"], "description": "With a registry: since the last look."},
+        "refresh_seconds": {"type": "number", "description": "With a registry: the time between two looks."},
     },
     "required": ["status", "model", "source", "degraded"],
 }
