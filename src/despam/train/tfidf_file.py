@@ -81,8 +81,8 @@ def hash_slots(words: list[bytes]) -> np.ndarray[Any, Any]:
 
 def to_metadata(carried: Carried, settings: dict[str, Any], card: dict[str, Any]) -> dict[str, Any]:
     """Give the metadata; `export` makes JSON of it."""
-    # scikit-learn takes the first class at a tie; the core says spam above the cutoff only. A bias that is no tie but too
-    # small to move a probability from 0.5 (a perceptron's may be 3e-18) decides texts without a known word by its sign
+    # scikit-learn takes the first class at a tie; the core says spam above the cutoff only. A bias too small to move a
+    # probability from 0.5 (a perceptron's may be 3e-18) decides texts without a known word by its sign
     unseen = 0.0 < abs(carried.bias) < TINY
     tie_is_spam = carried.bias > 0.0 if unseen else carried.tie_is_spam
     cutoff = math.nextafter(0.5, 0.0) if tie_is_spam else 0.5
