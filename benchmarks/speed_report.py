@@ -86,8 +86,8 @@ def write(report: dict[str, Any], folder: Path) -> None:
     machine = report["machine"]
     head = (
         f"# Speed\n\nMade by `make bench` on {machine['date']}: {machine['cpu']}, {machine['cores']} cores, Python "
-        f"{machine['python']}; versions {machine['versions']}. Trained on {report['messages'][0]:,} messages, measured on "
-        f"{report['messages'][1]:,} others. In brackets: times as much as despam.\n\n"
+        f"{machine['python']}; versions {machine['versions']}. Trained on {report['messages'][0]:,} messages, measured "
+        f"on {report['messages'][1]:,} others. In brackets: times as much as despam.\n\n"
     )
     skipped = "".join(f"\nSkipped: {name} ({why}).\n" for name, why in report["skipped"].items())
     text = (
