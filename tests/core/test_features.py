@@ -100,13 +100,14 @@ def test_without_the_kernel_the_engine_is_python(monkeypatch: pytest.MonkeyPatch
     assert features.choose_engine() == ("python", None)
 
 
+@pytest.mark.parametrize("constant", ["VERSION", "INTERFACE"])
 def test_a_kernel_of_another_version_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    constant: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A kernel built for other features is passed over, and that is said."""
+    """A kernel built for other features or calls is passed over, and that is said."""
     if features.native is None:
         pytest.skip("the kernel is not built here")
     monkeypatch.delenv("DESPAM_PURE", raising=False)
-    monkeypatch.setattr(features, "VERSION", features.VERSION + 1)
+    monkeypatch.setattr(features, constant, getattr(features, constant) + 1)
     assert features.choose_engine() == ("python", None)
     assert "Install despam again" in capsys.readouterr().err

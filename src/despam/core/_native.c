@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FEATURE_VERSION 1
+#define FEATURE_VERSION 1 /* features.VERSION */
+#define INTERFACE 2       /* features.INTERFACE: raise both when a function here changes what it takes or gives */
 #define HEAD 3000
 #define TAIL 300
 #define GROUPS 6
@@ -944,6 +945,9 @@ PyMODINIT_FUNC PyInit__native(void) {
     }
     make_shifts();
     PyObject *m = PyModule_Create(&module);
-    if (m && PyModule_AddIntConstant(m, "FEATURE_VERSION", FEATURE_VERSION)) { Py_DECREF(m); return NULL; }
+    if (m && (PyModule_AddIntConstant(m, "FEATURE_VERSION", FEATURE_VERSION) || PyModule_AddIntConstant(m, "INTERFACE", INTERFACE))) {
+        Py_DECREF(m);
+        return NULL;
+    }
     return m;
 }

@@ -2,6 +2,7 @@
 from typing import Any
 
 FEATURE_VERSION: int
+INTERFACE: int
 
 Measured = tuple[tuple[int, ...], tuple[int, ...], int, int]
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Measured = tuple[tuple[int, ...], tuple[int, ...], int, int, tuple[str, ...]]
 
 VERSION = 1
+INTERFACE = 2  # of the kernel: a stale build of it is refused
 GROUPS = ("grams", "across", "words", "pairs", "shapes", "case")
 # one seed a group, so that the same letters mean different features in each
 SEEDS = tuple(crc32(name.encode()) for name in GROUPS)
@@ -223,11 +224,11 @@ def choose_engine() -> tuple[str, Any]:
         from despam.core import _native
     except ImportError:
         return "python", None
-    if _native.FEATURE_VERSION != VERSION:
+    if (_native.FEATURE_VERSION, getattr(_native, "INTERFACE", 1)) != (VERSION, INTERFACE):
         import sys
 
         sys.stderr.write(
-            f"despam: the kernel was built for features {_native.FEATURE_VERSION}, not {VERSION}; going on in Python. "
+            "despam: the kernel is an old build, made for other features; going on in Python. "
             "Install despam again to rebuild it.\n"
         )
         return "python", None
