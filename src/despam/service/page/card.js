@@ -65,7 +65,8 @@ function facts(model, card) {
 }
 
 const rate = (value) => (typeof value === "number" ? `${(value * 100).toFixed(2)}\u00a0%` : "");
-const heading = (words) => el("th", { scope: "col" }, words);
+// an empty corner is a cell, no heading: there is nothing to read out
+const heading = (words) => (words ? el("th", { scope: "col" }, words) : el("td"));
 const row = (name, ...values) =>
   el("tr", {}, el("th", { scope: "row" }, name), ...values.map((value) => el("td", { class: "number" }, value)));
 
