@@ -357,11 +357,13 @@ def compare_peers(quick: bool, unseen: bool) -> None:
     """Run P1 (and P2 of the short sources) for every peer on the same splits, and write table and plot."""
     from accuracy_peers import run_peers, write_plot, write_table
 
-    results = run_peers({"despam": (despam_file, ""), **peers()}, quick, unseen)
-    if not quick:
-        keep(results, "accuracy-peers.json")
-        write_plot(results, OUT / "accuracy-peers.svg")
-        write_table(results, OUT / "accuracy-peers.md", machine())
+    def store(results: dict[str, Any]) -> None:
+        if not quick:
+            keep(results, "accuracy-peers.json")
+            write_plot(results, OUT / "accuracy-peers.svg")
+            write_table(results, OUT / "accuracy-peers.md", machine())
+
+    run_peers({"despam": (despam_file, ""), **peers()}, quick, unseen, store)
 
 
 def main() -> None:

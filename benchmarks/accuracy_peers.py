@@ -6,6 +6,7 @@ Knows the results of the protocols and how to draw two panels of SVG. Refuses to
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from html import escape
 from math import log10
 from pathlib import Path
@@ -15,14 +16,18 @@ from accuracy import fold_figures, p2, say
 from accuracy_rows import P2_SOURCES, cleaned, missing
 from accuracy_systems import Fit
 
+Store = Callable[[dict[str, Any]], None]
 SHORT = ("sms_spam_collection", "sms_smishing_mishra_soni", "sms_india", "youtube_spam_collection")
 BYTES = {1e4: "10 kB", 1e5: "100 kB", 1e6: "1 MB", 1e7: "10 MB", 1e8: "100 MB"}
 TIMES = {1.0: "1 us", 1e1: "10 us", 1e2: "100 us", 1e3: "1 ms", 1e4: "10 ms", 1e5: "100 ms"}
 LONG_TOO = ("despam", "scikit-learn, the tutorial's recipe", "NB-SVM")  # minutes, not hours, a source left out
 
 
-def run_peers(systems: dict[str, tuple[Fit, str]], quick: bool, unseen: bool) -> dict[str, Any]:
-    """Measure P1 for all; where `unseen` is asked for, P2 for those that can learn 50,000 mails in minutes."""
+def run_peers(systems: dict[str, tuple[Fit, str]], quick: bool, unseen: bool, store: Store) -> None:
+    """Measure P1 for all; where `unseen` is asked for, P2 for those that can learn 50,000 mails in minutes.
+
+    `store` gets what there is after each system: a slow one that is stopped costs nobody else's figures.
+    """
     results: dict[str, Any] = {}
     rows = cleaned("sms_spam_collection")
     assert rows is not None
@@ -40,7 +45,7 @@ def run_peers(systems: dict[str, tuple[Fit, str]], quick: bool, unseen: bool) ->
         if unseen and name in LONG_TOO:
             results[name]["P2"] = p2(fit, names, near=False)["mean"]
         print(line_of(name, results[name]), flush=True)
-    return results
+        store(results)
 
 
 def microseconds(fitted: Any, texts: list[str]) -> float:
