@@ -112,7 +112,11 @@ def panel(results: dict[str, Any], key: str, name: str, left: float, ticks: dict
         recall = 1 - number * step
         out.append(f'<path class="g" d="M{left + 50} {y(recall):.1f}h360"/>')
         out.append(f'<text x="{left + 44}" y="{y(recall) + 4:.1f}" text-anchor="end">{recall:.2f}</text>')
-    points = [(system, x(max(found["P1"][key], 1e-9)), y(recall_of(found))) for system, found in results.items()]
+    points = [
+        (system, x(max(found["P1"][key], 1e-9)), y(recall_of(found)))
+        for system, found in results.items()
+        if found["P1"][key] is not None  # not measured in this run
+    ]
     return "".join([*out, *labelled(points, left + 52, left + 430)])
 
 
