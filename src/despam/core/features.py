@@ -88,6 +88,44 @@ class Memo(dict[str, tuple[tuple[int, ...], int, int]]):
 MEMO = Memo()
 
 
+class WordIds(dict[str, tuple[tuple[int, ...], int, int, int]]):
+    """Word -> (ids of its grams, its id, its hash as left and as right part of a pair), the ids cut by `mask`."""
+
+    def __init__(self, mask: int) -> None:
+        self.mask = mask
+
+    def __missing__(self, word: str) -> tuple[tuple[int, ...], int, int, int]:
+        grams, own, left = MEMO[word]
+        value = (tuple({gram & self.mask for gram in grams}), own & self.mask, left, crc32(word.encode(), PAIRS))
+        if len(word) <= MEMO_LENGTH:
+            if len(self) >= MEMO_WORDS:
+                self.clear()
+            self[word] = value
+        return value
+
+
+EDGE = "\0\0\0"  # beyond the ends of a line, so that every blank inside has CONTEXT characters around it
+CONTEXT = 4  # to the left and to the right of a blank: what a window of six that holds it can reach
+
+
+class ContextIds(dict[str, tuple[int, ...]]):
+    """The nine characters around a blank -> ids of the windows across it, cut by `mask`."""
+
+    def __init__(self, mask: int) -> None:
+        self.mask = mask
+
+    def __missing__(self, context: str) -> tuple[int, ...]:
+        windows = [context[2:6], context[3:7], *(context[at : at + 6] for at in range(CONTEXT))]
+        value = tuple(crc32(window.encode(), ACROSS) & self.mask for window in windows if "\0" not in window)
+        if len(self) >= MEMO_WORDS:
+            self.clear()
+        self[context] = value
+        return value
+
+
+MEMOS: dict[int, tuple[WordIds, ContextIds]] = {}
+
+
 def word_grams(word: str) -> Iterable[int]:
     """Hash the 4- and 5-grams of one word between blanks."""
     padded = f" {word} "
@@ -110,13 +148,15 @@ def across_places(line: str) -> set[tuple[int, int]]:
     return places
 
 
-def across_ids(line: str) -> set[int]:
-    """Hash those windows."""
-    places = across_places(line)
-    if line.isascii():
-        data = line.encode()
-        return {crc32(data[start : start + size], ACROSS) for start, size in places}
-    return {crc32(line[start : start + size].encode(), ACROSS) for start, size in places}
+def across_ids(words: list[str], contexts: ContextIds) -> set[int]:
+    """Give the ids of those windows."""
+    line = f"{EDGE} {' '.join(words)} {EDGE}"
+    found: set[int] = set()
+    at = len(EDGE)
+    for word in words[:-1]:
+        at += len(word) + 1
+        found.update(contexts[line[at - CONTEXT : at + CONTEXT + 1]])
+    return found
 
 
 def split(text: str) -> tuple[list[str], list[str]]:
@@ -127,22 +167,20 @@ def split(text: str) -> tuple[list[str], list[str]]:
 
 def scan_words(words: list[str], written: list[str], mask: int) -> list[set[int]]:
     """Give the sets of ids of all groups but shapes, in the order of GROUPS (shapes left empty)."""
+    if mask not in MEMOS:
+        MEMOS[mask] = (WordIds(mask), ContextIds(mask))
+    memo, contexts = MEMOS[mask]
+    known = [memo[word] for word in words]
     grams: set[int] = set()
-    own = set()
-    pairs = set()
-    known = [MEMO[word] for word in words]
-    for ids, word_id, _ in known:
-        grams.update(ids)
-        own.add(word_id)
-    hashes = [crc32(word.encode(), PAIRS) for word in words]
-    lefts = [entry[2] for entry in known]
+    grams.update(*[entry[0] for entry in known])
+    lefts, rights = [entry[2] for entry in known], [entry[3] for entry in known]
+    pairs: set[int] = set()
     for gap in (1, 2, 3):
         step = gap * PAIR_STEP
-        for left, right in zip(lefts, hashes[gap:]):  # noqa: B905  the shorter one ends it
-            pairs.add(left + right + step & mask)
+        pairs.update([left + right + step & mask for left, right in zip(lefts, rights[gap:])])  # noqa: B905  the shorter ends it
     cased = {crc32(word.encode(), CASE) & mask for word, lower in zip(written, words, strict=True) if word != lower}
-    across = {hashed & mask for hashed in across_ids(f" {' '.join(words)} ")} if len(words) > 1 else set()
-    return [{h & mask for h in grams}, across, {h & mask for h in own}, pairs, set(), cased]
+    across = across_ids(words, contexts) if len(words) > 1 else set()
+    return [grams, across, {entry[1] for entry in known}, pairs, set(), cased]
 
 
 def scan_python(text: str, mask: int) -> tuple[list[set[int]], set[int], tuple[str, ...]]:
