@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,10 @@ import pytest
 
 if TYPE_CHECKING:
     from despam.core.model import Model
+
+# a shell that starts us in the background leaves Ctrl-C ignored, and so would every process that a test interrupts
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL_ROWS = 600  # of the SMS Spam Collection: 80 of them spam, enough for every fold, trained in a second or two
