@@ -70,9 +70,10 @@ const heading = (words) => (words ? el("th", { scope: "col" }, words) : el("td")
 const row = (name, ...values) =>
   el("tr", {}, el("th", { scope: "row" }, name), ...values.map((value) => el("td", { class: "number" }, value)));
 
-/** Measured figures, protocol by protocol; one that holds several (a language each, say) becomes one table. */
+/** Measured figures, protocol by protocol, the model's own first; one that holds several becomes one table. */
 function figures(protocols) {
-  return Object.entries(protocols)
+  const { out_of_fold: whole, by_source: parts, ...others } = protocols;
+  return Object.entries({ out_of_fold: whole, by_source: parts, ...others })
     .filter(([, measured]) => isObject(measured))
     .flatMap(([protocol, measured]) => {
       const rows = metrics(measured);
