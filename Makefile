@@ -16,7 +16,7 @@ ARGS ?=
 INSTALL := env -u DESPAM_PURE $(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation -c constraints.txt
 TOOLS := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt pip setuptools
 FRAME := pyproject.toml setup.py constraints.txt
-KERNEL := $(wildcard src/despam/core/_native.c)
+KERNEL := $(wildcard src/despam/core/_native.c src/despam/core/native/*.h)
 
 .PHONY: help serve test lint unit unit-pure format docs model bench bench-quick bench-service bench-cold \
 	accuracy accuracy-peers story wheels constraints system clean

@@ -47,14 +47,22 @@ def main() -> None:
 def differs(text: str, kernel: model.NativeScorer, reference: model.HashedScorer, seconds: list[float]) -> bool:
     """Compare one text."""
     begun = time.perf_counter()
-    fast = (kernel.measure(text), features.measure_native(text, kernel.weights, kernel.known))
+    fast = (kernel.measure(text), kernel.integers(text))
     between = time.perf_counter()
-    measured = features.measure_python(text, kernel.weights, kernel.known)
+    measured = reference.vocabulary.measure(text)
     seconds[0] += between - begun
     seconds[1] += time.perf_counter() - between
     sums, counts, known, words, repaired = measured
     slow = (reference.combine(sums, counts), repaired, model.too_little(known, words))
-    return fast != (slow, measured)
+    same_ids = list(map(sort_ids, features.ids_native(text, kernel.mask)[0])) == list(
+        map(sort_ids, features.ids_python(text, kernel.mask)[0])
+    )
+    return fast != (slow, measured) or not same_ids
+
+
+def sort_ids(data: bytes) -> list[int]:
+    """Give the ids in order."""
+    return sorted(memoryview(data).cast("I"))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 
 from despam.core import features, shapes
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "features-1.json"
+GOLDEN = Path(__file__).parent.parent / "golden" / "features-2.json"
 MASK = (1 << 20) - 1
 
 
@@ -22,7 +22,7 @@ def golden() -> dict[str, dict[str, object]]:
 
 def fingerprint(text: str) -> dict[str, object]:
     """What golden() records of one text."""
-    groups, words, repaired = features.scan_python(text, MASK)
+    groups, words, repaired = features.scan(text, MASK)
     found: dict[str, object] = {
         name: [len(ids), crc32(" ".join(map(str, sorted(ids))).encode())]
         for name, ids in zip(features.GROUPS, groups, strict=True)
@@ -54,16 +54,21 @@ def test_grams_stay_inside_a_word() -> None:
 
 
 def test_windows_across_hold_a_blank_inside() -> None:
-    """Only windows with a blank that is not at their end count."""
-    line = " ab cd "
-    windows = {line[start : start + size] for start, size in features.across_places(line)}
-    assert windows == {"ab c", "b cd", " ab cd"[0:6], "ab cd "}
+    """Only windows with a blank that is not at their end count, and none reaches beyond the line."""
+    (context,) = features.contexts(["ab", "cd"])
+    assert {context[start:end] for start, end in features.windows(context)} == {"ab c", "b cd", " ab cd", "ab cd "}
 
 
-def test_a_feature_counts_once() -> None:
-    """Presence, not counts: saying it twice adds pairs, no second word."""
-    once, twice = features.scan_python("free", MASK)[0], features.scan_python("free free", MASK)[0]
-    assert once[2] == twice[2]
+def test_a_unit_counts_once() -> None:
+    """Presence, not counts: a word said twice adds pairs and a context, no second word; two words may share a gram."""
+    once, twice, shared = (features.scan(text, MASK)[0] for text in ("winning", "winning winning", "winning winner"))
+    assert once[0] == twice[0] and once[2] == twice[2]
+    assert len(set(shared[0])) < len(shared[0])
+
+
+def test_lower_case_looks_at_one_character() -> None:
+    """A capital sigma is the same at the end of a word; a dotted capital I keeps its dot, as str.lower has it."""
+    assert features.split("ΑΣ ΣΑΣ İ")[0] == ["ας".replace("ς", "σ"), "σασ", "i̇"]
 
 
 LINKS = {

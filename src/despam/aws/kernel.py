@@ -45,7 +45,7 @@ def build(source: Path, architecture: str) -> tuple[bytes | None, str]:
 def _fingerprint(source: Path, architecture: str) -> str:
     parts = [metadata.version("ziglang"), sysconfig.get_python_version(), architecture, *FLAGS]
     # a kernel may come in several files: whatever C lies beside it counts
-    parts += [file.read_text() for file in sorted(source.parent.glob("*.[ch]"))]
+    parts += [file.read_text() for file in sorted(source.parent.rglob("*.[ch]"))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

@@ -9,7 +9,6 @@ out completely.
 from __future__ import annotations
 
 from math import sqrt
-from zlib import crc32
 
 from despam.core import features, shapes
 from despam.core.model import Clue
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     Place = tuple[int, ...]  # the words that one occurrence of a feature covers
+    Counted = tuple[list[int], list[list[Place]]]  # hashes counted together, and what they cover where they stand
 
 
 def explain(text: str, weights: memoryview, factors: tuple[float, ...]) -> list[Clue]:
@@ -29,56 +29,74 @@ def explain(text: str, weights: memoryview, factors: tuple[float, ...]) -> list[
     words, written = features.split(repaired_text)
     shares = [0.0] * len(words)
     mask = len(weights) - 1
-    for group, seed_places in enumerate(occurrences(words, written)):
-        places: dict[int, list[Place]] = {}
-        for hashed, place in seed_places:
-            places.setdefault(hashed & mask, []).append(place)
-        for feature, found in places.items():
-            contribution = factors_for(group, factors) * weights[feature] / sqrt(len(places))
-            for place in found:
-                for word in place:
-                    shares[word] += contribution / (len(found) * len(place))
+    for factor, counted in zip((*factors[:4], factors[5]), occurrences(words, written, mask), strict=True):
+        size = sum(len(hashes) for hashes, _ in counted)
+        for hashes, places in counted:
+            for hashed, covered in zip(hashes, zip(*places, strict=True), strict=True):
+                contribution = factor * weights[hashed & mask] / sqrt(size)
+                for place in covered:
+                    for word in place:
+                        shares[word] += contribution / (len(covered) * len(place))
     clues = word_clues(text, repaired_text, trace, shares)
     return clues + shape_clues(repaired_text, words, written, repaired, weights, factors[4])
 
 
-def factors_for(group: int, factors: tuple[float, ...]) -> float:
-    """Give the factor of the group at this place of `occurrences`, which leaves shapes out."""
-    return factors[group if group < 4 else 5]
+def occurrences(words: list[str], written: list[str], mask: int) -> Iterator[list[Counted]]:
+    """Give what is counted once, group by group without shapes."""
+    where = places_of(words)
+    yield [plain(features.word_grams(word), places) for word, places in where.items()]
+    yield context_occurrences(words)
+    yield [plain([features.word_hash(word)], places) for word, places in where.items()]
+    yield pair_occurrences(words, mask)
+    cased = [word if word != lower else "" for word, lower in zip(written, words, strict=True)]
+    yield [plain([features.case_hash(word)], places) for word, places in places_of(cased).items() if word]
 
 
-def occurrences(words: list[str], written: list[str]) -> Iterator[Iterator[tuple[int, Place]]]:
-    """Give, group by group without shapes, every occurrence as (32-bit hash, words covered)."""
-    yield ((hashed, (at,)) for at, word in enumerate(words) for hashed in features.MEMO[word][0])
-    yield across_occurrences(words)
-    yield ((features.MEMO[word][1], (at,)) for at, word in enumerate(words))
-    yield pair_occurrences(words)
-    yield (
-        (crc32(word.encode(), features.CASE), (at,))
-        for at, (word, lower) in enumerate(zip(written, words, strict=True))
-        if word != lower
-    )
+def places_of(units: list[str]) -> dict[str, list[int]]:
+    """Give where each distinct one stands."""
+    where: dict[str, list[int]] = {}
+    for at, unit in enumerate(units):
+        where.setdefault(unit, []).append(at)
+    return where
 
 
-def across_occurrences(words: list[str]) -> Iterator[tuple[int, Place]]:
-    """Give the windows across words."""
+def plain(hashes: list[int], places: list[int]) -> Counted:
+    """Let every hash of a word cover that word."""
+    return hashes, [[(at,)] * len(hashes) for at in places]
+
+
+def context_occurrences(words: list[str]) -> list[Counted]:
+    """Give each context with the words that each of its windows covers."""
     if len(words) < 2:
-        return
-    line = f" {' '.join(words)} "
+        return []
     owners: list[int] = [-1]
+    blanks = []
     for at, word in enumerate(words):
         owners += [at] * len(word) + [-1]
-    for start, size in sorted(features.across_places(line)):
-        place = tuple(sorted({owner for owner in owners[start : start + size] if owner >= 0}))
-        yield crc32(line[start : start + size].encode(), features.ACROSS), place
+        blanks.append(len(owners) - 1)
+    found = []
+    for context, places in places_of(features.contexts(words)).items():
+        spans = features.windows(context)
+        starts = [blanks[at] - features.CONTEXT for at in places]
+        covered = [[covers(owners, first + start, first + end) for start, end in spans] for first in starts]
+        found.append((features.context_grams(context), covered))
+    return found
 
 
-def pair_occurrences(words: list[str]) -> Iterator[tuple[int, Place]]:
-    """Give the pairs of words."""
-    for gap in (1, 2, 3):
+def covers(owners: list[int], start: int, end: int) -> Place:
+    """Give the words that own the characters from start to end."""
+    return tuple(sorted({owner for owner in owners[max(start, 0) : end] if owner >= 0}))
+
+
+def pair_occurrences(words: list[str], mask: int) -> list[Counted]:
+    """Give each id of a pair with the words of every pair that has it."""
+    hashes = [features.pair_hash(word) for word in words]
+    found: dict[int, list[list[Place]]] = {}
+    for gap in features.GAPS:
         for at in range(len(words) - gap):
-            left, right = features.MEMO[words[at]][2], crc32(words[at + gap].encode(), features.PAIRS)
-            yield left + right + gap * features.PAIR_STEP, (at, at + gap)
+            pair = features.pair_id(hashes[at], hashes[at + gap], gap, mask)
+            found.setdefault(pair, []).append([(at, at + gap)])
+    return [([pair], places) for pair, places in found.items()]
 
 
 def word_clues(
@@ -119,14 +137,8 @@ def word_spans(text: str) -> list[tuple[int, int]]:
 def shape_clues(
     text: str, words: list[str], written: list[str], repaired: tuple[str, ...], weights: memoryview, factor: float
 ) -> list[Clue]:
-    """Give one clue about the whole message for each shape; shapes that share a bucket share its weight."""
+    """Give one clue about the whole message for each shape."""
     mask = len(weights) - 1
-    places: dict[int, list[bytes]] = {}
-    for shape in sorted(shapes.shapes(text, words, written, repaired)):
-        places.setdefault(crc32(shape, features.SHAPES) & mask, []).append(shape)
-    clues: list[Clue] = []
-    for feature, names in places.items():
-        contribution = factor * weights[feature] / sqrt(len(places)) / len(names)
-        if contribution:
-            clues.extend(Clue(shapes.describe(name), None, None, contribution) for name in names)
-    return clues
+    found = sorted(shapes.shapes(text, words, written, repaired), key=shapes.shape_bytes)
+    shares = [(shape, factor * weights[features.shape_hash(shape) & mask] / sqrt(len(found))) for shape in found]
+    return [Clue(shapes.describe(shape), None, None, share) for shape, share in shares if share]

@@ -16,6 +16,7 @@ import json
 from math import exp, sqrt
 
 from despam.core import features
+from despam.core.repair import repair
 from despam.core.tensors import read_tensors
 from despam.errors import MetadataError, ModelError, NotAModel, TensorError, VersionError
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator
     from typing import Any, Protocol
+
+    from despam.core.vocabulary import Measured, Vocabulary
 
     class Scorer(Protocol):
         """What a recipe offers: the numbers of a text and the clues behind them."""
@@ -268,6 +271,7 @@ class HashedScorer:
         if not isinstance(scales, dict) or set(scales) != set(features.GROUPS):
             raise MetadataError(f"the scales are not those of {', '.join(features.GROUPS)}", path)
         unit = read_number(settings.get("unit"), "unit", path)
+        self._vocabulary: Vocabulary | None = None
         self.bias = bias
         self.weights = weights
         self.known = known
@@ -283,9 +287,18 @@ class HashedScorer:
                 score += factor * total / sqrt(count)
         return score
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What the engine in Python has met; made when first asked for."""
+        if self._vocabulary is None:
+            from despam.core.vocabulary import Vocabulary
+
+            self._vocabulary = Vocabulary(self.weights, self.known)
+        return self._vocabulary
+
     def measure(self, text: str) -> tuple[float, tuple[str, ...], str]:
         """Give (score, kinds of repair, reason of too little evidence)."""
-        sums, counts, known, words, repaired = features.measure(text, self.weights, self.known)
+        sums, counts, known, words, repaired = self.vocabulary.measure(text)
         return self.combine(sums, counts), repaired, too_little(known, words)
 
     def explain(self, text: str) -> list[Clue]:
@@ -296,23 +309,35 @@ class HashedScorer:
 
 
 class NativeScorer(HashedScorer):
-    """The same with the kernel: plain ASCII is scored in one call, with the same float operations one by one."""
+    """The same with the kernel, float operations one by one; Python repairs what the kernel leaves to it."""
 
     def __init__(self, tensors: dict[str, memoryview], settings: dict[str, Any], bias: float, path: str) -> None:
         """Check as HashedScorer does, then hand the buffers to the kernel."""
         super().__init__(tensors, settings, bias, path)
         self._score = features.native.score
-        self._handle = features.native.bind(self.weights, self.known, bias, self.factors)
+        self.handle = features.native.bind(self.weights, self.known, bias, self.factors)
 
     def measure(self, text: str) -> tuple[float, tuple[str, ...], str]:
         """Give (score, kinds of repair, reason of too little evidence)."""
-        if text.isascii():
-            found = self._score(self._handle, text)
+        found = self._score(self.handle, text)
+        if type(found) is float:
+            return found, NOT_REPAIRED, ""
+        repaired = NOT_REPAIRED
+        if found is None:
+            text, repaired = repair(text)
+            found = self._score(self.handle, text, features.repair_places(repaired))
             if type(found) is float:
-                return found, NOT_REPAIRED, ""
-            if found is not None:
-                return found[0], NOT_REPAIRED, too_little(found[1], found[2])
-        return super().measure(text)
+                return found, repaired, ""
+        return found[0], repaired, too_little(found[1], found[2])
+
+    def integers(self, text: str) -> Measured:
+        """Give what `vocabulary.measure` gives, from the kernel: the integers behind a score."""
+        found = features.native.measure(self.handle, text)
+        repaired = NOT_REPAIRED
+        if found is None:
+            text, repaired = repair(text)
+            found = features.native.measure(self.handle, text, features.repair_places(repaired))
+        return (*found, repaired)
 
 
 def too_little(known: int, words: int) -> str:

@@ -347,6 +347,29 @@ STEPS: tuple[Step, ...] = (
 )
 
 
+# how repair sees one character beyond ASCII, told to the kernel: nothing to do; look yourself; never seen by a reader;
+# written otherwise; a letter of an alphabet that words may mix with Latin
+PLAIN, ASK, DROPPED, EXPANDED, FOREIGN = range(5)
+
+
+def look_of(character: str) -> tuple[int, str]:
+    """Say how the steps treat a character that stands by itself, and what it is expanded to (at most three)."""
+    from unicodedata import combining, normalize
+
+    from despam.core import look_alikes
+
+    if UNSEEN_CHARACTER.match(character):
+        # a surrogate is replaced and an override reported: Python's affair
+        return (ASK if OVERRIDE.match(character) or "\ud800" <= character <= "\udfff" else DROPPED), ""
+    if combining(character) or look_alikes.SMALL_CAPITAL.match(character):
+        return ASK, ""
+    plain = normalize("NFKC", character)
+    if plain != character:
+        reported = DECORATED.match(character) and character not in HONEST
+        return (ASK, "") if reported or len(plain) > 3 else (EXPANDED, plain)
+    return (FOREIGN if look_alikes.FOREIGN_LETTER.match(character) else PLAIN), ""
+
+
 class Offsets:
     """Leads spans of the repaired text back to the text as given."""
 

@@ -5,7 +5,7 @@ Shapes hold on sources nobody has seen (without them recall at 1 % on unseen sou
 accuracy.md), so they are coarse: counts and shares fall into the steps of the tables below. Knows nothing of
 weights.
 
-A shape is two bytes (kind, step), or `T` and a top-level domain. All is read off a *skeleton*: the text with every
+A shape is kind * 256 + step, or the bytes `T` and a top-level domain. All is read off a *skeleton*: the text with every
 character beyond ASCII replaced by one byte for its class, so that Python and C walk the same bytes.
 """
 
@@ -18,7 +18,9 @@ from despam.core.repair import REPAIRS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from typing import TypeAlias
+
+    Shape: TypeAlias = int | bytes
 
 # classes of characters beyond ASCII; repair has taken the control characters out of the text
 EMOJI, POUND, EURO, CURRENCY, PUNCTUATION, IDEOGRAPH, CYRILLIC, CYRILLIC_CAPITAL, OTHER = range(1, 10)
@@ -60,7 +62,6 @@ RUN_OF_FOUR = re.compile(rb"([!-~])\1\1\1")
 HOST_END = re.compile(rb"[^A-Za-z0-9.\-]")
 DIGIT_RUN = re.compile(rb"[0-9]+")
 MONEY_PLACE = re.compile(rb"[$\x02-\x04][0-9]|[0-9][$\x02-\x04]")
-KEEP_MARKS = bytes(set(range(256)) - set(MARK_BYTES))
 SCRIPTS = ("none", "latin", "cyrillic", "ideographs", "other")
 
 
@@ -118,98 +119,123 @@ def step(table: tuple[int, ...], value: int) -> int:
     return bisect_right(table, value)
 
 
-def shapes(text: str, words: list[str], written: list[str], repaired: tuple[str, ...]) -> set[bytes]:
+def shape_bytes(shape: Shape) -> bytes:
+    """Give the two bytes that are hashed, or `T` and the top-level domain."""
+    return shape.to_bytes(2, "big") if isinstance(shape, int) else shape
+
+
+def shapes(text: str, words: list[str], written: list[str], repaired: tuple[str, ...]) -> set[Shape]:
     """Give the shapes of a repaired text whose words are `words`, as written `written`."""
     bones = skeleton(text)
-    found = set(word_shapes(words, written))
-    found.update(character_shapes(bones, len(words)))
+    found: set[Shape] = set()
+    found.update(word_shapes(words, written))
+    found.update(character_shapes(bones))
     found.update(chunk_shapes(bones))
     found.update(repair_shapes(repaired))
     return found
 
 
-def repair_shapes(repaired: tuple[str, ...]) -> Iterator[bytes]:
+def repair_shapes(repaired: tuple[str, ...]) -> list[int]:
     """Shapes of what had to be repaired."""
     kinds = tuple(REPAIRS)
-    for kind in repaired:
-        yield bytes((REPAIRED, kinds.index(kind)))
+    return [REPAIRED << 8 | kinds.index(kind) for kind in repaired]
 
 
-def word_shapes(words: list[str], written: list[str]) -> Iterator[bytes]:
+def word_shapes(words: list[str], written: list[str]) -> list[int]:
     """Shapes of the words: how many, how long, how many in capitals, how the first is written."""
     count = len(words)
-    yield bytes((WORD_COUNT, step(WORDS, count)))
-    shouted = sum(
-        1 for word, lower in zip(written, words, strict=True) if word != lower and len(word) > 1 and word.isupper()
-    )
-    yield bytes((SHOUTED, step(COUNTS, shouted)))
+    shouted = sum([word.isupper() for word in written if len(word) > 1])
+    found = [WORD_COUNT << 8 | bisect_right(WORDS, count), SHOUTED << 8 | bisect_right(COUNTS, shouted)]
     if not count:
-        return
-    yield bytes((SHOUTED_SHARE, step(PER_MILLE, 1000 * shouted // count)))
-    yield bytes((WORD_LENGTH, step(TENTHS, 10 * sum(map(len, words)) // count)))
+        return found
+    line = "".join(words)
+    found += [
+        SHOUTED_SHARE << 8 | bisect_right(PER_MILLE, 1000 * shouted // count),
+        WORD_LENGTH << 8 | bisect_right(TENTHS, 10 * len(line) // count),
+    ]
     first = written[0]
     if first.isdigit():
-        yield bytes((FIRST_WORD, 0))
+        found.append(FIRST_WORD << 8)
     elif first.isupper():
-        yield bytes((FIRST_WORD, 2 if len(first) > 1 else 1))
+        found.append(FIRST_WORD << 8 | (2 if len(first) > 1 else 1))
     else:
-        yield bytes((FIRST_WORD, 3 if first[0].isupper() else 4))
-    # a lower-case letter and a zero side by side inside one word: "fr0ee", "b00"
-    if any("0" in word and not word.isdigit() for word in words):
-        yield bytes((LEET, 1))
+        found.append(FIRST_WORD << 8 | (3 if first[0].isupper() else 4))
+    # a letter and a zero in one word: "fr0ee", "b00"
+    if "0" in line and any("0" in word and not word.isdigit() for word in words):
+        found.append(LEET << 8 | 1)
+    return found
 
 
-def character_shapes(bones: bytes, words: int) -> Iterator[bytes]:
+def character_shapes(bones: bytes) -> list[int]:
     """Shapes of the characters: shares, marks, runs, scripts, lines, how it ends."""
     length = len(bones)
-    yield bytes((LENGTH, step(LENGTHS, length)))
-    capitals = sum(map(bones.count, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-    latin = len(bones) - len(bones.translate(None, LATIN_BYTES))
-    cyrillic_capitals = bones.count(CYRILLIC_CAPITAL)
-    cyrillic = bones.count(CYRILLIC) + cyrillic_capitals
-    letters = (latin, cyrillic, bones.count(IDEOGRAPH), bones.count(OTHER))
+    found = [LENGTH << 8 | bisect_right(LENGTHS, length)]
     marks = bones.translate(None, KEEP_MARKS)
+    letters = bones.translate(None, KEEP_LETTERS)
     if length:
-        digits = len(bones) - len(bones.translate(None, b"0123456789"))
-        yield bytes((DIGITS, step(PER_MILLE, 1000 * digits // length)))
-        yield bytes((PUNCTUATED, step(PER_MILLE, 1000 * (len(marks) + bones.count(PUNCTUATION)) // length)))
-    if latin + cyrillic:
-        yield bytes((CAPITALS, step(PER_MILLE, 1000 * (capitals + cyrillic_capitals) // (latin + cyrillic))))
-    most = max(letters)
-    yield bytes((SCRIPT, letters.index(most) + 1 if most else 0))
-    if sum(1 for count in letters if 10 * count > sum(letters)) > 1:
-        yield bytes((MIXED, 1))
-    for mark in set(marks):
-        yield bytes((MARKS, MARK_STEP[mark]))
-    for kind, byte in ((EXCLAMATIONS, 0x21), (QUESTIONS, 0x3F), (EMOJIS, EMOJI), (LINES, 0x0A)):
-        yield bytes((kind, step(COUNTS, bones.count(byte))))
-    signs = sum(map(bones.count, (0x24, POUND, EURO, CURRENCY)))
-    yield bytes((CURRENCIES, step(COUNTS, signs)))
+        digits = len(bones.translate(None, KEEP_DIGITS))
+        punctuation = len(marks) + bones.count(PUNCTUATION)
+        found.append(DIGITS << 8 | bisect_right(PER_MILLE, 1000 * digits // length))
+        found.append(PUNCTUATED << 8 | bisect_right(PER_MILLE, 1000 * punctuation // length))
+    found += letter_shapes(letters)
+    found += [MARKS << 8 | MARK_STEP[mark] for mark in set(marks)]
+    emoji, signs = bones.count(EMOJI), sum(map(bones.count, SIGNS))
+    counts = (EXCLAMATIONS, marks.count(b"!")), (QUESTIONS, marks.count(b"?")), (EMOJIS, emoji), (CURRENCIES, signs)
+    found += [kind << 8 | bisect_right(COUNTS, count) for kind, count in counts]
+    found.append(LINES << 8 | bisect_right(COUNTS, bones.count(b"\n")))
     if MARK_RUN.search(bones):
-        yield bytes((MARK_RUNS, 1))
+        found.append(MARK_RUNS << 8 | 1)
     if RUN_OF_FOUR.search(bones):
-        yield bytes((REPEATED, 1))
+        found.append(REPEATED << 8 | 1)
     ending = bones.rstrip()[-1:]
     if ending:
-        yield bytes((ENDING, MARK_STEP[ending[0]] + 3 if ending[0] in MARK_STEP else 1 if ending.isdigit() else 0))
+        last = MARK_STEP[ending[0]] + 3 if ending[0] in MARK_STEP else 1 if ending.isdigit() else 0
+        found.append(ENDING << 8 | last)
+    return found
 
 
-LATIN_BYTES = bytes(range(0x41, 0x5B)) + bytes(range(0x61, 0x7B))
+def letter_shapes(letters: bytes) -> list[int]:
+    """Shapes of the letters' classes: share of capitals, main script, whether scripts are mixed."""
+    others = letters.translate(None, LATIN_BYTES)
+    latin = len(letters) - len(others)
+    cyrillic = capitals = ideographs = other = 0
+    if others:
+        capitals = others.count(CYRILLIC_CAPITAL)
+        cyrillic = others.count(CYRILLIC) + capitals
+        ideographs, other = others.count(IDEOGRAPH), others.count(OTHER)
+    counts = (latin, cyrillic, ideographs, other)
+    most = max(counts)
+    found = [SCRIPT << 8 | (counts.index(most) + 1 if most else 0)]
+    if latin + cyrillic:
+        capitals += len(letters.translate(None, KEEP_CAPITALS))
+        found.append(CAPITALS << 8 | bisect_right(PER_MILLE, 1000 * capitals // (latin + cyrillic)))
+    if others and sum(1 for count in counts if 10 * count > sum(counts)) > 1:
+        found.append(MIXED << 8 | 1)
+    return found
 
 
-def chunk_shapes(bones: bytes) -> Iterator[bytes]:
+def keep(characters: bytes) -> bytes:
+    """Give what bytes.translate deletes so that only these characters stay."""
+    return bytes(set(range(256)) - set(characters))
+
+
+CAPITAL_BYTES, DIGIT_BYTES = bytes(range(0x41, 0x5B)), bytes(range(0x30, 0x3A))
+LATIN_BYTES = CAPITAL_BYTES + bytes(range(0x61, 0x7B))
+SIGNS = (0x24, POUND, EURO, CURRENCY)
+KEEP_MARKS, KEEP_CAPITALS, KEEP_DIGITS = keep(MARK_BYTES), keep(CAPITAL_BYTES), keep(DIGIT_BYTES)
+KEEP_LETTERS = keep(LATIN_BYTES + bytes((CYRILLIC, CYRILLIC_CAPITAL, IDEOGRAPH, OTHER)))
+NO_CHUNKS = [kind << 8 for kind in (LINKS, MAILS, PHONES, MONEY, NUMBERS, HANDLES)]
+
+
+def chunk_shapes(bones: bytes) -> list[Shape]:
     """Shapes of what stands between blanks and is no plain word: links, addresses, numbers, money, handles."""
+    found: list[Shape] = []
     links = mails = phones = money = numbers = handles = 0
     for chunk in CHUNK.findall(bones):
-        link = find_host(chunk)
+        link = find_host(chunk) if b"." in chunk or b":" in chunk else None
         if link:
-            host, rest, scheme = link
             links += 1
-            yield from host_shapes(host)
-            if len(rest) > 1:
-                yield bytes((LINK_PATH, step(COUNTS, len(rest) // 8)))
-            if not scheme:
-                yield bytes((BARE_LINK, 1))
+            found += link_shapes(*link)
             continue
         at = chunk.find(b"@")
         if at >= 0:
@@ -221,21 +247,23 @@ def chunk_shapes(bones: bytes) -> Iterator[bytes]:
         if not runs:
             continue
         numbers += 1
-        digits = 0
-        for run in runs:
-            digits += len(run)
-            yield bytes((NUMBER_DIGITS, min(len(run), 15)))
-        phones += digits >= 7
+        sizes = list(map(len, runs))
+        found += [NUMBER_DIGITS << 8 | min(size, 15) for size in sizes]
+        phones += sum(sizes) >= 7
         money += MONEY_PLACE.search(chunk) is not None
-    for kind, count in (
-        (LINKS, links),
-        (MAILS, mails),
-        (PHONES, phones),
-        (MONEY, money),
-        (NUMBERS, numbers),
-        (HANDLES, handles),
-    ):
-        yield bytes((kind, step(COUNTS, count)))
+    counts = zip(NO_CHUNKS, (links, mails, phones, money, numbers, handles), strict=True)
+    found += [kind | bisect_right(COUNTS, count) for kind, count in counts]
+    return found
+
+
+def link_shapes(host: bytes, rest: bytes, scheme: bool) -> list[Shape]:
+    """Shapes of one link: its host, and what follows it."""
+    found = host_shapes(host)
+    if len(rest) > 1:
+        found.append(LINK_PATH << 8 | bisect_right(COUNTS, len(rest) // 8))
+    if not scheme:
+        found.append(BARE_LINK << 8 | 1)
+    return found
 
 
 def find_host(chunk: bytes) -> tuple[bytes, bytes, bool] | None:
@@ -259,26 +287,28 @@ def find_host(chunk: bytes) -> tuple[bytes, bytes, bool] | None:
     return (host, after, scheme) if host else None
 
 
-def host_shapes(host: bytes) -> Iterator[bytes]:
+def host_shapes(host: bytes) -> list[Shape]:
     """Shapes of one link's host."""
+    found: list[Shape] = []
     dot = host.rfind(b".")
     if dot >= 0:
-        yield b"T" + host[dot + 1 :][:12]
+        found.append(b"T" + host[dot + 1 :][:12])
     if len(host) <= 8:
-        yield bytes((SHORT_HOST, 1))
+        found.append(SHORT_HOST << 8 | 1)
     if DIGIT_RUN.search(host):
-        yield bytes((DIGIT_HOST, 1))
+        found.append(DIGIT_HOST << 8 | 1)
     if b"-" in host:
-        yield bytes((DASHED_HOST, 1))
+        found.append(DASHED_HOST << 8 | 1)
     if host.count(b".") >= 3:
-        yield bytes((DEEP_HOST, 1))
+        found.append(DEEP_HOST << 8 | 1)
+    return found
 
 
-def describe(shape: bytes) -> str:
+def describe(shape: Shape) -> str:
     """Say a shape in words, for explanations."""
-    if shape[:1] == b"T":
+    if isinstance(shape, bytes):
         return f"link to .{shape[1:].decode('ascii', 'replace')}"
-    kind, value = shape
+    kind, value = divmod(shape, 256)
     name = KINDS[kind]
     tables = {LENGTH: LENGTHS, WORD_COUNT: WORDS, CAPITALS: PER_MILLE, DIGITS: PER_MILLE, PUNCTUATED: PER_MILLE,
               SHOUTED_SHARE: PER_MILLE, WORD_LENGTH: TENTHS}  # fmt: skip

@@ -2,7 +2,7 @@
 
 Knows `core.features` and numpy. Does not know labels' meaning for learning, solvers or files. A row has six groups
 of ids; the value of a feature is scale / sqrt(number of ids of its group in the row), so only ids, ends and six
-values a row are kept.
+values a row are kept. An id stands as often as it is counted.
 
     ids     uint32, all rows one after another, sorted inside each group, so that both engines give the same floats
     ends    int64 (rows, 6): where each group ends in ids; the first starts at 0
@@ -81,8 +81,15 @@ class Table:
         start, end = self.row_span(first, last)
         counts = np.zeros(self.mask + 1, np.int64)
         ids = self.ids
+        starts = np.concatenate(([start], self.ends[first:last].reshape(-1)[:-1]))
         for at in range(start, end, CHUNK):
-            counts += np.bincount(ids[at : min(at + CHUNK, end)], minlength=self.mask + 1)
+            stop = min(at + CHUNK, end)
+            # an id that stands more than once in its group counts once: equal ones stand side by side
+            fresh = np.concatenate(([True], ids[at + 1 : stop] != ids[at : stop - 1]))
+            fresh[starts[(starts >= at) & (starts < stop)] - at] = True
+            if at > start and ids[at] == ids[at - 1] and at not in starts:
+                fresh[0] = False
+            counts += np.bincount(ids[at:stop][fresh], minlength=self.mask + 1)
         return counts
 
     def known_words(self, least: int) -> NDArray[np.uint32]:

@@ -1,0 +1,124 @@
+/* What a character is: to repair, to folding and in a skeleton.
+
+   ASCII is known; of any other character Python is asked once (features.describe_character), so both engines read the Unicode
+   tables of the running interpreter. Invariant: a character is complete before its bone is set, and it is never changed again. */
+
+/* classes of characters beyond ASCII in a skeleton (shapes.py) */
+enum { EMOJI = 1, POUND, EURO, CURRENCY, PUNCTUATION, IDEOGRAPH, CYRILLIC, CYRILLIC_CAPITAL, OTHER = 0x0E };
+enum { PLAIN, ASK, DROPPED, EXPANDED, FOREIGN }; /* repair.look_of */
+enum { SEPARATOR = 0, NOTHING = 1 };             /* what a character is as written, if no letter */
+
+typedef struct {
+    uint8_t bone, flags, look, lower_size, written_size;
+    uint8_t written[4], lower[8]; /* UTF-8 */
+    uint32_t as_written, expansion[3];
+} Character; /* bone 0: not asked yet */
+
+static Character *PAGES[0x1100];
+static Character ASCII[128];
+static PyObject *ASKER; /* features.describe_characters */
+
+static uint8_t FOLD[256];   /* ASCII as written: a letter, '0', SEPARATOR or NOTHING */
+static uint8_t LOWERED[256];
+static uint8_t FLAGS[256];
+static uint8_t MARK[256];   /* 1 + place among the punctuation marks, or 0 */
+static uint8_t SPACE[256];
+static uint8_t HOSTED[256]; /* may stand in a host */
+static const char MARKS[] = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+
+static int is_currency(uint8_t b) { return b == '$' || (b >= POUND && b <= CURRENCY); }
+static int is_letter(uint32_t c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
+static int is_digit(uint32_t c) { return c >= '0' && c <= '9'; }
+
+static void make_classes(void) {
+    for (int b = 0; b < 256; b++) {
+        int upper = b >= 'A' && b <= 'Z', lower = b >= 'a' && b <= 'z', digit = is_digit((uint32_t)b);
+        FOLD[b] = (uint8_t)(upper || lower ? b : digit ? '0' : b == '\'' ? NOTHING : SEPARATOR);
+        LOWERED[b] = (uint8_t)(upper ? b + 32 : FOLD[b]);
+        FLAGS[b] = (uint8_t)(upper ? LETTER | UPPER | CHANGES : lower ? LETTER | LOWER : digit ? DIGIT : 0);
+        SPACE[b] = b == ' ' || (b >= 9 && b <= 13);
+        HOSTED[b] = upper || lower || digit || b == '.' || b == '-';
+    }
+    for (int i = 0; MARKS[i]; i++) MARK[(uint8_t)MARKS[i]] = (uint8_t)(i + 1);
+    for (int b = 0; b < 128; b++) {
+        int control = b < 9 || (b >= 14 && b < 32) || b == 127;
+        ASCII[b] = (Character){.bone = (uint8_t)b, .flags = FLAGS[b], .look = control ? DROPPED : PLAIN,
+                               .as_written = FOLD[b], .written = {FOLD[b]}, .lower = {LOWERED[b]}, .lower_size = 1, .written_size = 1};
+    }
+}
+
+static inline const Character *character(uint32_t c) {
+    if (c < 128) return &ASCII[c];
+    const Character *page = PAGES[c >> 8];
+    return page && page[c & 255].bone ? &page[c & 255] : NULL;
+}
+
+static uint8_t put_utf8(uint8_t *to, uint32_t c) {
+    if (c < 0x80) { to[0] = (uint8_t)c; return 1; }
+    if (c < 0x800) { to[0] = (uint8_t)(0xC0 | c >> 6); to[1] = (uint8_t)(0x80 | (c & 63)); return 2; }
+    if (c < 0x10000) {
+        to[0] = (uint8_t)(0xE0 | c >> 12);
+        to[1] = (uint8_t)(0x80 | (c >> 6 & 63));
+        to[2] = (uint8_t)(0x80 | (c & 63));
+        return 3;
+    }
+    to[0] = (uint8_t)(0xF0 | c >> 18);
+    to[1] = (uint8_t)(0x80 | (c >> 12 & 63));
+    to[2] = (uint8_t)(0x80 | (c >> 6 & 63));
+    to[3] = (uint8_t)(0x80 | (c & 63));
+    return 4;
+}
+
+/* Characters that a text holds and nobody has asked for yet: they are learnt together, and the text is read again. */
+#define ASK_AT_ONCE 256
+typedef struct { uint32_t code[ASK_AT_ONCE]; int n; } Unknown;
+
+/* Note one; 1 where no more fit. */
+static int note_unknown(Unknown *u, uint32_t c) {
+    for (int i = 0; i < u->n; i++)
+        if (u->code[i] == c) return 0;
+    u->code[u->n++] = c;
+    return u->n == ASK_AT_ONCE;
+}
+
+#define DESCRIBED 28 /* bytes a character: "<BBBx6I" */
+
+static int keep_character(uint32_t c, const uint8_t *from) {
+    Character **page = &PAGES[c >> 8];
+    if (!*page) {
+        *page = calloc(256, sizeof(Character));
+        if (!*page) { PyErr_NoMemory(); return -1; }
+    }
+    Character *to = &(*page)[c & 255];
+    to->flags = from[1];
+    to->look = from[2];
+    for (int i = 0; i < 3; i++) to->expansion[i] = load32(from + 4 + 4 * i);
+    to->as_written = load32(from + 16);
+    to->written_size = put_utf8(to->written, to->as_written & 0x1FFFFF);
+    to->lower_size = put_utf8(to->lower, load32(from + 20) & 0x1FFFFF);
+    uint32_t second = load32(from + 24) & 0x1FFFFF;
+    if (second) to->lower_size = (uint8_t)(to->lower_size + put_utf8(to->lower + to->lower_size, second));
+    to->bone = from[0] ? from[0] & 0x7F : OTHER;
+    return 0;
+}
+
+/* Ask Python for them. It may let other threads run and scan: nothing of the workspace is used across this call. */
+static int learn(const Unknown *u) {
+    uint8_t text[4 * ASK_AT_ONCE];
+    Py_ssize_t size = 0;
+    for (int i = 0; i < u->n; i++) size += put_utf8(text + size, u->code[i]);
+    if (!ASKER) { PyErr_SetString(PyExc_RuntimeError, "the kernel was not told whom to ask: call ask() first"); return -1; }
+    PyObject *string = PyUnicode_FromStringAndSize((const char *)text, size);
+    PyObject *told = string ? PyObject_CallFunctionObjArgs(ASKER, string, NULL) : NULL;
+    Py_XDECREF(string);
+    char *bytes;
+    Py_ssize_t told_size;
+    int failed = !told || PyBytes_AsStringAndSize(told, &bytes, &told_size);
+    if (!failed && told_size != (Py_ssize_t)u->n * DESCRIBED) {
+        PyErr_SetString(PyExc_ValueError, "the description of characters has the wrong size");
+        failed = 1;
+    }
+    for (int i = 0; i < u->n && !failed; i++) failed = keep_character(u->code[i], (const uint8_t *)bytes + i * DESCRIBED);
+    Py_XDECREF(told);
+    return failed ? -1 : 0;
+}

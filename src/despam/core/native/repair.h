@@ -1,0 +1,226 @@
+/* repair.py in C, for what needs no judgement.
+
+   Knows entities, characters that are dropped or written otherwise, and the cuts. Where anything would be reported, where markup may
+   stand or marks combine, it says LEAVE and Python repairs the text; it may say so too often, never too seldom. */
+
+typedef enum { READY, LEAVE, LEARN, FAILED } Reading; /* LEAVE: Python must look; LEARN: unknown characters were noted */
+
+/* Say whether markup may stand here: a tag, a comment or a declaration would begin like this. */
+static int has_markup(const uint8_t *t, Py_ssize_t n) {
+    const uint8_t *end = t + n;
+    for (const uint8_t *p = t; (p = memchr(p, '<', (size_t)(end - p))); p++)
+        if (p + 1 < end && (is_letter(p[1]) || p[1] == '/' || p[1] == '!' || p[1] == '?')) return 1;
+    return 0;
+}
+
+static const struct { const char *name; uint32_t code; } ENTITIES[] = { /* repair.ENTITIES */
+    {"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}, {"nbsp", ' '}, {"copy", 0xA9}, {"reg", 0xAE},
+    {"pound", 0xA3}, {"euro", 0x20AC}, {"cent", 0xA2}, {"yen", 0xA5}, {"hellip", 0x2026}, {"mdash", 0x2014}, {"ndash", 0x2013},
+    {"lsquo", 0x2018}, {"rsquo", 0x2019}, {"ldquo", 0x201C}, {"rdquo", 0x201D}, {"bull", 0x2022}, {"middot", 0xB7}, {"trade", 0x2122}};
+
+#define NO_ENTITY 0xFFFFFFFEu
+#define ODD_ENTITY 0xFFFFFFFFu /* one for Python */
+
+static uint32_t number_entity(const uint8_t *p, const uint8_t *end, const uint8_t **after) {
+    int hex = p < end && (*p | 32) == 'x', digits = 0;
+    uint32_t code = 0;
+    for (p += hex; p < end; p++, digits++) {
+        int digit = is_digit(*p) ? *p - '0' : hex && (*p | 32) >= 'a' && (*p | 32) <= 'f' ? (*p | 32) - 'a' + 10 : -1;
+        if (digit < 0) break;
+        if (digits == (hex ? 6 : 7)) return NO_ENTITY;
+        code = code * (hex ? 16 : 10) + (uint32_t)digit;
+    }
+    if (p < end && *p >= 128) return ODD_ENTITY; /* perhaps a digit of another script */
+    if (!digits) return NO_ENTITY;
+    *after = p + (p < end && *p == ';');
+    if (!code || code >= 0x110000 || (code >= 0xD800 && code < 0xE000)) return 0xFFFD;
+    return is_letter(code) || is_digit(code) ? ODD_ENTITY : code; /* a number for a plain letter is reported */
+}
+
+/* Decode the entity at `p`, which stands behind an ampersand. */
+static uint32_t entity(const uint8_t *p, const uint8_t *end, const uint8_t **after) {
+    if (p < end && *p == '#') return number_entity(p + 1, end, after);
+    Py_ssize_t n = 0;
+    while (p + n < end && n < 32 && (is_letter(p[n]) || (n && is_digit(p[n])))) n++;
+    if (n < 2) return NO_ENTITY;
+    for (size_t i = 0; i < sizeof ENTITIES / sizeof *ENTITIES; i++)
+        if ((Py_ssize_t)strlen(ENTITIES[i].name) == n && !memcmp(ENTITIES[i].name, p, (size_t)n)) {
+            *after = p + n + (p + n < end && p[n] == ';');
+            return ENTITIES[i].code;
+        }
+    return ODD_ENTITY;
+}
+
+static inline uint32_t take_utf8(const uint8_t **at) {
+    const uint8_t *p = *at;
+    if (p[0] < 0x80) { *at = p + 1; return p[0]; }
+    if (p[0] < 0xE0) { *at = p + 2; return (uint32_t)(p[0] & 31) << 6 | (p[1] & 63); }
+    if (p[0] < 0xF0) { *at = p + 3; return (uint32_t)(p[0] & 15) << 12 | (uint32_t)(p[1] & 63) << 6 | (p[2] & 63); }
+    *at = p + 4;
+    return (uint32_t)(p[0] & 7) << 18 | (uint32_t)(p[1] & 63) << 12 | (uint32_t)(p[2] & 63) << 6 | (p[3] & 63);
+}
+
+/* Decode up to `most` characters to the text, entities replaced; -1 where Python must look. */
+static Py_ssize_t decode(const uint8_t *p, const uint8_t *end, uint32_t *to) {
+    uint32_t *out = to;
+    while (p < end) {
+        if (*p != '&') { *out++ = take_utf8(&p); continue; }
+        const uint8_t *after = p + 1;
+        uint32_t code = entity(p + 1, end, &after);
+        if (code == ODD_ENTITY) return -1;
+        *out++ = code == NO_ENTITY ? '&' : code;
+        p = code == NO_ENTITY ? p + 1 : after;
+    }
+    return out - to;
+}
+
+static const uint8_t *skip_characters(const uint8_t *p, Py_ssize_t count) {
+    while (count-- > 0) p += *p < 0x80 ? 1 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : 4;
+    return p;
+}
+
+static const uint8_t *skip_back(const uint8_t *p, Py_ssize_t count) {
+    while (count-- > 0) do p--; while ((*p & 0xC0) == 0x80);
+    return p;
+}
+
+/* Leave out the middle of what is longer than `times` what is scored. */
+static Py_ssize_t cut(uint32_t *code, Py_ssize_t n, Py_ssize_t times) {
+    if (n <= (HEAD + TAIL) * times) return n;
+    code[HEAD * times] = '\n';
+    memmove(code + HEAD * times + 1, code + n - TAIL * times, (size_t)(TAIL * times) * sizeof *code);
+    return (HEAD + TAIL) * times + 1;
+}
+
+/* Decode what can matter: markup aside, only entities reach beyond what the next cut leaves. */
+static Py_ssize_t decode_window(const uint8_t *t, Py_ssize_t size, Py_ssize_t chars) {
+    Py_ssize_t times = memchr(t, '&', (size_t)size) ? WINDOW : 2;
+    if (chars <= (HEAD + TAIL) * times) return decode(t, t + size, S.code);
+    Py_ssize_t head = decode(t, skip_characters(t, HEAD * times), S.code);
+    if (head < 0) return -1;
+    S.code[head++] = '\n';
+    Py_ssize_t tail = decode(skip_back(t + size, TAIL * times), t + size, S.code + head);
+    return tail < 0 ? -1 : head + tail;
+}
+
+/* Drop what is never seen and expand what is written otherwise: of at most 6,601 characters at most three times as many. */
+static Reading replace_characters(Py_ssize_t *n, Unknown *unknown) {
+    static uint32_t out[3 * ((HEAD + TAIL) * 2 + 1)];
+    Py_ssize_t to = 0;
+    const Character *before = NULL;
+    int full = 0, dropped = 0;
+    for (Py_ssize_t i = 0; i < *n && !full; i++) {
+        uint32_t code = S.code[i];
+        const Character *c = character(code);
+        if (!c) { full = note_unknown(unknown, code); continue; }
+        if (c->look == ASK) return LEAVE;
+        if (c->look == DROPPED) { dropped = 1; continue; }
+        if (dropped && before && before->flags & LETTER && c->flags & LETTER) return LEAVE; /* hides in a word: reported */
+        dropped = 0;
+        before = c;
+        if (c->look != EXPANDED) { out[to++] = code; continue; }
+        for (int k = 0; k < 3 && c->expansion[k]; k++) {
+            out[to++] = c->expansion[k];
+            if (!character(c->expansion[k])) full = note_unknown(unknown, c->expansion[k]);
+        }
+    }
+    if (unknown->n) return LEARN;
+    memcpy(S.code, out, (size_t)to * sizeof *out);
+    *n = to;
+    return READY;
+}
+
+static int is_word_character(uint32_t c) {
+    const Character *known = character(c);
+    return c == '_' || c == '\'' || (known && known->flags & (LETTER | DIGIT));
+}
+
+static int may_be_spaced_letter(uint32_t c) { return is_letter(c) || (c >= 0xC0 && c < 0x250) || (c >= 0x370 && c < 0x530); }
+
+static int is_spacing(uint32_t c) { return c == ' ' || c == '.' || c == '-' || c == '*' || c == '_' || c == '~' || c == '|'; }
+
+/* Say whether four letters stand spaced out at i: more than repair.SPACED finds is all right, less is not. */
+#define SPACED_AT(t, n, i)                                                                                                      \
+    (may_be_spaced_letter((t)[i]) && may_be_spaced_letter((t)[(i) + 2]) && may_be_spaced_letter((t)[(i) + 4]) &&                \
+     may_be_spaced_letter((t)[(i) + 6]) && is_spacing((t)[(i) + 1]) && !((i) > 0 && is_word_character((t)[(i) - 1])) &&         \
+     !((i) + 7 < (n) && is_word_character((t)[(i) + 7]) && (t)[(i) + 7] != (t)[(i) + 1]))
+
+/* Say whether Python must look at mixed alphabets or at letters spaced out. */
+static int is_disguised(const uint32_t *t, Py_ssize_t n) {
+    int last = 0; /* 1: the last letter was Latin, 2: of an alphabet that is mixed with it; digits between do not count */
+    for (Py_ssize_t i = 0; i < n; i++) {
+        const Character *c = character(t[i]);
+        int now = is_letter(t[i]) ? 1 : c->look == FOREIGN ? 2 : c->flags & DIGIT ? last : 0;
+        if (last + now == 3) return 1;
+        last = now;
+    }
+    for (Py_ssize_t i = 0; i + 6 < n; i++)
+        if (t[i + 1] == t[i + 3] && t[i + 1] == t[i + 5] && SPACED_AT(t, n, i)) return 1;
+    return 0;
+}
+
+/* Decode and repair any text to S.code. */
+static Reading repair(const uint8_t *t, Py_ssize_t size, Py_ssize_t chars, Py_ssize_t *n, Unknown *unknown) {
+    if (has_markup(t, size)) return LEAVE;
+    *n = decode_window(t, size, chars);
+    if (*n < 0) return LEAVE;
+    *n = cut(S.code, *n, 2);
+    Reading reading = replace_characters(n, unknown);
+    if (reading != READY) return reading;
+    if (is_disguised(S.code, *n)) return LEAVE;
+    *n = cut(S.code, *n, 1);
+    return READY;
+}
+
+/* Decode a text that Python has repaired. */
+static Reading take_repaired(const uint8_t *t, Py_ssize_t size, Py_ssize_t *n, Unknown *unknown) {
+    const uint8_t *end = t + size;
+    *n = 0;
+    while (t < end) {
+        uint32_t code = take_utf8(&t);
+        S.code[(*n)++] = code;
+        if (!character(code) && note_unknown(unknown, code)) break;
+    }
+    return unknown->n ? LEARN : READY;
+}
+
+/* Say whether letters may be spaced out in ASCII: a look at many places at once first. */
+static int may_be_spaced(const uint8_t *t, Py_ssize_t n) {
+    for (Py_ssize_t from = 0; from + 6 < n; from += 16) {
+        Py_ssize_t to = from + 16 < n - 6 ? from + 16 : n - 6;
+        if (from + 21 < n) {
+            Bytes sign = load_bytes(t + from + 1);
+            if (!gather((Bytes)((sign == load_bytes(t + from + 3)) & (sign == load_bytes(t + from + 5)) & (sign != load_bytes(t + from + 2)))))
+                continue;
+        }
+        for (Py_ssize_t i = from; i < to; i++)
+            if (t[i + 1] == t[i + 3] && t[i + 1] == t[i + 5] && SPACED_AT(t, n, i)) return 1;
+    }
+    return 0;
+}
+
+enum { ODD = 1, SIGNED = 2 };
+
+/* Say whether a text of ASCII holds control characters (ODD), and whether it holds < or & (SIGNED). */
+static int look_at(const uint8_t *t, Py_ssize_t n) {
+    Bytes odd = {0}, sign = {0};
+    uint8_t rest[16];
+    for (Py_ssize_t at = 0; at < n; at += 16) {
+        if (n - at < 16) {
+            memset(rest, ' ', 16);
+            memcpy(rest, t + at, (size_t)(n - at));
+        }
+        Bytes b = load_bytes(n - at < 16 ? rest : t + at);
+        odd |= (Bytes)((b == 127) | (b < 9)) | within(b, 14, 18);
+        sign |= (Bytes)((b == '<') | (b == '&'));
+    }
+    return (gather(odd) ? ODD : 0) | (gather(sign) ? SIGNED : 0);
+}
+
+/* Say whether an ampersand may begin an entity. */
+static int has_entity(const uint8_t *t, Py_ssize_t n) {
+    const uint8_t *end = t + n;
+    for (const uint8_t *p = t; (p = memchr(p, '&', (size_t)(end - p))); p++)
+        if (p + 1 < end && (p[1] == '#' || (is_letter(p[1]) && p + 2 < end && (is_letter(p[2]) || is_digit(p[2]))))) return 1;
+    return 0;
+}
