@@ -14,7 +14,7 @@ import time
 
 import despam
 from despam import corpus
-from despam.core import features, model
+from despam.core import engine, features, model
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--every", type=int, default=1, help="compare every Nth message")
     every = arguments.parse_args().every
-    if features.native is None:
+    if engine.native is None:
         sys.exit("the kernel is not built here: nothing to compare")
     opened = despam.load()
     kernel = opened.scorer

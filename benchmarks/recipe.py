@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from despam import corpus
-from despam.core.features import GROUPS
+from despam.core.engine import GROUPS
 from despam.evaluate.metrics import Ranking
 from despam.train import recipe
 from despam.train.recipe import Settings

@@ -36,7 +36,7 @@ PARTS = ("overhead", "first", "load", "page")
 
 OVERHEAD = """
 import json, sys, time, despam
-from despam.core import features
+from despam.core import engine
 from despam.service.aws_lambda import Door
 from despam.service.settings import Settings, build
 
@@ -56,7 +56,7 @@ for _ in range(7):
     for one in events:
         door(one)
     best = [min(best[0], middle - start), min(best[1], time.process_time() - middle)]
-print(features.ENGINE, *(1e6 * seconds / len(texts) for seconds in best), file=said)
+print(engine.NAME, *(1e6 * seconds / len(texts) for seconds in best), file=said)
 """
 FIRST = """
 import sys

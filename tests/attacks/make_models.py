@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from despam.core import features
+from despam.core import engine
 from despam.core.model import FORMAT
 from despam.errors import HeaderError, MetadataError, ModelError, NotAModel, TensorError, TruncatedModel, VersionError
 
@@ -26,11 +26,11 @@ Header = dict[str, Any]
 
 def honest_header() -> Header:
     """Return the header of the smallest honest model."""
-    scales = dict.fromkeys(features.GROUPS, 1.0)
+    scales = dict.fromkeys(engine.GROUPS, 1.0)
     return {
         "__metadata__": {
             "format": FORMAT,
-            "features": str(features.VERSION),
+            "features": str(engine.VERSION),
             "recipe": "default",
             "settings": json.dumps({"scales": scales, "unit": 0.01}),
             "bias": "-0.5",
@@ -128,7 +128,7 @@ def overlapping() -> bytes:
 
 def scales(**changes: Any) -> dict[str, Any]:
     """Return the honest scales with changes."""
-    return {**dict.fromkeys(features.GROUPS, 1.0), **changes}
+    return {**dict.fromkeys(engine.GROUPS, 1.0), **changes}
 
 
 HONEST = pack(honest_header())
@@ -234,8 +234,8 @@ ATTACKS: dict[str, tuple[type[ModelError], Callable[[], bytes]]] = {
     "settings_no_json": (MetadataError, lambda: with_metadata(settings="{")),
     "settings_deep": (MetadataError, lambda: with_metadata(settings='{"a":' * DEEP)),
     "scales_missing": (MetadataError, lambda: with_settings(scales=None)),
-    "scales_a_list": (MetadataError, lambda: with_settings(scales=[1.0] * len(features.GROUPS))),
-    "scale_missing": (MetadataError, lambda: with_settings(scales=dict.fromkeys(features.GROUPS[1:], 1.0))),
+    "scales_a_list": (MetadataError, lambda: with_settings(scales=[1.0] * len(engine.GROUPS))),
+    "scale_missing": (MetadataError, lambda: with_settings(scales=dict.fromkeys(engine.GROUPS[1:], 1.0))),
     "scale_of_no_group": (MetadataError, lambda: with_settings(scales=scales(smell=1.0))),
     "scale_nan": (MetadataError, lambda: with_settings(scales=scales(words=float("nan")))),
     "unit_missing": (MetadataError, lambda: with_settings(unit=None)),

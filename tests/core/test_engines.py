@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from despam.core import features, model
+from despam.core import engine, features, model
 
 native = pytest.importorskip("despam.core._native", reason="the kernel is not built here: no C compiler at install")
 
@@ -25,7 +25,7 @@ KNOWN = memoryview(bytes(NOISE.randrange(256) for _ in range(1 << 14)))
 @pytest.fixture(autouse=True)
 def _with_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compare with the kernel even where the suite runs on Python (DESPAM_PURE)."""
-    monkeypatch.setattr(features, "native", native)
+    monkeypatch.setattr(engine, "native", native)
 
 
 def same(text: str) -> None:
@@ -48,7 +48,7 @@ def same(text: str) -> None:
 @functools.cache
 def scorer(kind: type[model.HashedScorer], weights: str = "narrow") -> model.HashedScorer:
     """A scorer over noise: its sums are large and of both signs."""
-    scales = dict.fromkeys(features.GROUPS, 0.7)
+    scales = dict.fromkeys(engine.GROUPS, 0.7)
     tensors = {"weights": WEIGHTS if weights == "narrow" else WIDE, "known": KNOWN}
     return kind(tensors, {"unit": 0.013, "scales": scales}, -0.37, "noise")
 
@@ -172,7 +172,7 @@ def test_learning_what_characters_are_fails_in_words() -> None:
         with pytest.raises(ValueError, match="wrong size"):
             native.scan_ids(text, 0xFFFFF)
     finally:
-        native.ask(features.describe_characters)
+        native.ask(engine.describe_characters)
     same(text)
 
 

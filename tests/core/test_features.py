@@ -1,4 +1,4 @@
-"""Features: the definition, guarded by golden ids. A change here needs a new features.VERSION."""
+"""Features: the definition, guarded by golden ids. A change here needs a new engine.VERSION."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zlib import crc32
 
 import pytest
 
-from despam.core import features, shapes
+from despam.core import engine, features, shapes
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "features-2.json"
 MASK = (1 << 20) - 1
@@ -25,14 +25,14 @@ def fingerprint(text: str) -> dict[str, object]:
     groups, words, repaired = features.scan(text, MASK)
     found: dict[str, object] = {
         name: [len(ids), crc32(" ".join(map(str, sorted(ids))).encode())]
-        for name, ids in zip(features.GROUPS, groups, strict=True)
+        for name, ids in zip(engine.GROUPS, groups, strict=True)
     }
     return found | {"distinct": len(words), "repaired": list(repaired)}
 
 
 def test_the_golden_file_belongs_to_this_version() -> None:
     """The recorded ids are of the version that the code says it is."""
-    assert GOLDEN.name == f"features-{features.VERSION}.json"
+    assert GOLDEN.name == f"features-{engine.VERSION}.json"
     assert len(golden()) >= 15
 
 
@@ -102,7 +102,7 @@ def test_every_shape_can_be_said() -> None:
 def test_without_the_kernel_the_engine_is_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """DESPAM_PURE chooses the reference."""
     monkeypatch.setenv("DESPAM_PURE", "1")
-    assert features.choose_engine() == ("python", None)
+    assert engine.choose() == ("python", None)
 
 
 @pytest.mark.parametrize("constant", ["VERSION", "INTERFACE"])
@@ -110,9 +110,9 @@ def test_a_kernel_of_another_version_is_refused(
     constant: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A kernel built for other features or calls is passed over, and that is said."""
-    if features.native is None:
+    if engine.native is None:
         pytest.skip("the kernel is not built here")
     monkeypatch.delenv("DESPAM_PURE", raising=False)
-    monkeypatch.setattr(features, constant, getattr(features, constant) + 1)
-    assert features.choose_engine() == ("python", None)
+    monkeypatch.setattr(engine, constant, getattr(engine, constant) + 1)
+    assert engine.choose() == ("python", None)
     assert "Install despam again" in capsys.readouterr().err

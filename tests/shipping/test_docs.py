@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from despam.core import features
+from despam.core import engine
 
 from ..attacks.make_models import ATTACKS, honest_header
 from .conftest import NOT_RUN, ROOT, blocks_of, run_python, run_shell
@@ -115,5 +115,5 @@ def test_the_page_on_the_model_file_names_everything_in_one() -> None:
     page = (ROOT / "docs" / "model-file.md").read_text(encoding="utf-8")
     metadata = honest_header()["__metadata__"]
     kinds = {kind.__name__ for kind, _ in ATTACKS.values()}
-    wanted = {metadata["format"], *metadata, *features.GROUPS, *json.loads(metadata["cutoffs"]), *kinds}
+    wanted = {metadata["format"], *metadata, *engine.GROUPS, *json.loads(metadata["cutoffs"]), *kinds}
     assert [name for name in sorted(wanted) if f"`{name}`" not in page and f'"{name}"' not in page] == []

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from despam.core import engine
+
 from .conftest import run_python
 
 # of the standard library: json and re, which the Lambda runtime has loaded before us, and small change that they bring
@@ -21,9 +23,11 @@ STANDARD = {
     "types", "zlib", "_sha256", "_sha2",
 }  # fmt: skip
 IMPORT = {
-    "despam", "despam.errors", "despam.core", "despam.core.model", "despam.core.tensors", "despam.core.features",
-    "despam.core.repair", "despam.core.shapes",
+    "despam", "despam.errors", "despam.core", "despam.core.engine", "despam.core.model", "despam.core.tensors",
 }  # fmt: skip
+# the definition in Python: a plain text needs it where there is no kernel, and clues always do
+FEATURES = {"despam.core.features", "despam.core.repair", "despam.core.shapes"}
+SCORING = set() if engine.native else FEATURES | {"despam.core.vocabulary"}
 SERVICE = {
     "despam.service", "despam.service.answer", "despam.service.api", "despam.service.aws_lambda", "despam.service.body",
     "despam.service.exchange", "despam.service.live", "despam.service.log", "despam.service.settings",
@@ -52,12 +56,15 @@ assert answer["statusCode"] == 200, answer
 # scene -> (what runs, exactly the modules of despam that it loads)
 SCENES = {
     "import despam": ("import despam", IMPORT),
-    "a classification": ("import despam; despam.load().classify('WIN a free iPhone now').classification", IMPORT),
+    "a classification": (
+        "import despam; despam.load().classify('WIN a free iPhone now').classification",
+        IMPORT | SCORING,
+    ),
     "a verdict with clues": (
         "import despam; v = despam.load().classify('WIN a free iPhone now'); v.clues, v.model",
-        IMPORT | {"despam.core.clues", "despam.core.digest"},
+        IMPORT | SCORING | FEATURES | {"despam.core.clues", "despam.core.digest"},
     ),
-    "the Lambda handler's first answer": (LAMBDA, IMPORT | SERVICE | {"despam.core.digest"}),
+    "the Lambda handler's first answer": (LAMBDA, IMPORT | SCORING | SERVICE | {"despam.core.digest"}),
 }
 
 
@@ -107,7 +114,7 @@ def test_a_mail_loads_its_reader_and_no_email_package(tmp_path: Path) -> None:
     """A mail's source costs one module of ours more."""
     program = "import despam; despam.load().classify_mail(b'Subject: WIN\\r\\n\\r\\na prize')"
     modules = loaded(program, tmp_path)
-    assert {name for name in modules if name.startswith("despam")} - ENGINE == IMPORT | {"despam.core.mail"}
+    assert {name for name in modules if name.startswith("despam")} - ENGINE == IMPORT | SCORING | {"despam.core.mail"}
     assert sorted(name for name in HEAVY if name in modules) == []
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from despam import corpus
-from despam.core import features
+from despam.core import engine
 from despam.errors import TrainingError
 from despam.train import Settings, SpamClassifier, train
 from despam.train.calibration import best_cutoff, calibrate
@@ -110,7 +110,7 @@ def test_too_few_of_a_class_is_refused(spam: int, ham: int) -> None:
 
 def test_both_solvers_give_the_same_weights(rows: list[corpus.Row], monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel and the reference agree bit for bit."""
-    if features.native is None:
+    if engine.native is None:
         pytest.skip("the kernel is not built here")
     few = sorted(rows[:120], key=lambda row: row.text)
     settings = Settings(bits=14, visits=600)
@@ -119,7 +119,7 @@ def test_both_solvers_give_the_same_weights(rows: list[corpus.Row], monkeypatch:
     problem = make_problem(table, labels, ["s"] * len(few), settings)
     everything = np.arange(len(few), dtype=np.int32)
     with_kernel, bias = solve(table, problem, everything)
-    monkeypatch.setattr(features, "native", None)
+    monkeypatch.setattr(engine, "native", None)
     reference, reference_bias = solve(table, problem, everything)
     assert bias == reference_bias
     assert np.array_equal(with_kernel, reference)

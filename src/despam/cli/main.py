@@ -66,9 +66,9 @@ def show_version(ctx: click.Context, _param: click.Parameter, value: bool) -> No
     if value:
         from importlib.metadata import version
 
-        from despam.core import features
+        from despam.core import engine
 
-        click.echo(f"despam {version('despam')} (engine: {features.ENGINE})")
+        click.echo(f"despam {version('despam')} (engine: {engine.NAME})")
         ctx.exit()
 
 

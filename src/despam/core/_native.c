@@ -19,8 +19,8 @@
 #include <emmintrin.h>
 #endif
 
-#define FEATURE_VERSION 2 /* features.VERSION */
-#define INTERFACE 3       /* features.INTERFACE: raise both when a function here changes what it takes or gives */
+#define FEATURE_VERSION 2 /* engine.VERSION */
+#define INTERFACE 3       /* engine.INTERFACE: raise both when a function here changes what it takes or gives */
 #define HEAD 3000
 #define TAIL 300
 #define SCORED (HEAD + 1 + TAIL)

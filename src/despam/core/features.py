@@ -1,4 +1,4 @@
-"""Repaired text -> feature ids, in groups: THE definition, part of the file format (VERSION).
+"""Repaired text -> feature ids, in groups: THE definition, part of the file format (engine.VERSION).
 
 Knows what is counted. Does not know weights, labels or where the text came from. What is counted is counted once a
 message, however often it stands there; a feature's id is a 32-bit hash cut to `bits`.
@@ -14,29 +14,23 @@ Words and contexts are the units, not ids: two words that share a gram both coun
 of a word it has met (vocabulary.py, `_native.c`), and give the same integers, bit for bit.
 
 A word: letters and marks, lower case, every digit as 0, apostrophes dropped, every ideograph by itself. Changing
-anything here, in shapes.py or in repair.py changes what released models mean: raise VERSION (fastText froze a sign
-bug for that).
+anything here, in shapes.py or in repair.py changes what released models mean: raise engine.VERSION (fastText froze
+a sign bug for that).
 """
 
 from __future__ import annotations
 
-import os
-from array import array
 from zlib import crc32
 
-from despam.core import shapes
+from despam.core import engine, shapes
 from despam.core.repair import look_of, repair
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
-VERSION = 2
-INTERFACE = 3  # of the kernel: a stale build of it is refused
-GROUPS = ("grams", "across", "words", "pairs", "shapes", "case")
 # one seed a group, so that the same letters mean different features in each
-SEEDS = tuple(crc32(name.encode()) for name in GROUPS)
+SEEDS = tuple(crc32(name.encode()) for name in engine.GROUPS)
 GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE = SEEDS
 PAIR_FACTOR, PAIR_STEP = 31, 0x9E3779B1  # (31 a + b + gap * step): order and gap count, one multiplication
 GAPS = (1, 2, 3)
@@ -172,16 +166,18 @@ def scan(text: str, mask: int) -> tuple[list[list[int]], list[int], tuple[str, .
 
 def ids_python(text: str, mask: int) -> tuple[list[bytes], bytes]:
     """`ids`, in Python alone."""
+    from array import array
+
     groups, hashes, _ = scan(text, mask)
     return [array("I", group).tobytes() for group in groups], array("I", hashes).tobytes()
 
 
 def ids_native(text: str, mask: int) -> tuple[list[bytes], bytes]:
     """`ids`, with the kernel."""
-    found = native.scan_ids(text, mask)
+    found = engine.native.scan_ids(text, mask)
     if found is None:
         text, repaired = repair(text)
-        found = native.scan_ids(text, mask, repair_places(repaired))
+        found = engine.native.scan_ids(text, mask, repair_places(repaired))
     return list(found[:6]), found[6]
 
 
@@ -228,27 +224,5 @@ def padded(text: str, size: int) -> list[int]:
     return [*map(ord, text), *[0] * (size - len(text))]
 
 
-def choose_engine() -> tuple[str, Any]:
-    """Take the kernel where it is built for these very features; else say so once and go on in Python."""
-    if os.environ.get("DESPAM_PURE"):
-        return "python", None
-    try:
-        from despam.core import _native
-    except ImportError:
-        return "python", None
-    if (_native.FEATURE_VERSION, getattr(_native, "INTERFACE", 1)) != (VERSION, INTERFACE):
-        import sys
-
-        sys.stderr.write(
-            "despam: the kernel is an old build, made for other features; going on in Python. "
-            "Install despam again to rebuild it.\n"
-        )
-        return "python", None
-    _native.ask(describe_characters)
-    return "native", _native
-
-
-ENGINE, native = choose_engine()
-
 # ids(text, mask) -> (ids of each group, hashes of the distinct words), each as the bytes of uint32 in no order
-ids = ids_native if native else ids_python
+ids = ids_native if engine.native else ids_python

@@ -15,8 +15,7 @@ from __future__ import annotations
 import json
 from math import exp, sqrt
 
-from despam.core import features
-from despam.core.repair import repair
+from despam.core import engine
 from despam.core.tensors import read_tensors
 from despam.errors import MetadataError, ModelError, NotAModel, TensorError, VersionError
 
@@ -172,7 +171,7 @@ class Model:
     def _open_scorer(self, tensors: dict[str, memoryview]) -> Scorer:
         """Hand the tensors to the recipe."""
         if self.recipe == "default":
-            scorer_class = HashedScorer if features.native is None else NativeScorer
+            scorer_class = HashedScorer if engine.native is None else NativeScorer
             return scorer_class(tensors, self.settings, self.bias, self.path)
         if self.recipe == "tfidf":
             from despam.core.tfidf import Tfidf
@@ -268,8 +267,8 @@ class HashedScorer:
         if not is_power_of_two(len(weights)) or not 1 << 10 <= len(weights) <= 1 << 26:
             raise TensorError(f"'weights' has {len(weights):,} elements, no power of two from 2^10 to 2^26", path)
         scales = settings.get("scales")
-        if not isinstance(scales, dict) or set(scales) != set(features.GROUPS):
-            raise MetadataError(f"the scales are not those of {', '.join(features.GROUPS)}", path)
+        if not isinstance(scales, dict) or set(scales) != set(engine.GROUPS):
+            raise MetadataError(f"the scales are not those of {', '.join(engine.GROUPS)}", path)
         unit = read_number(settings.get("unit"), "unit", path)
         self._vocabulary: Vocabulary | None = None
         self.bias = bias
@@ -277,7 +276,7 @@ class HashedScorer:
         self.known = known
         self.mask = len(weights) - 1
         self.known_mask = len(known) * 8 - 1
-        self.factors = tuple(unit * read_number(scales[group], f"scale of {group}", path) for group in features.GROUPS)
+        self.factors = tuple(unit * read_number(scales[group], f"scale of {group}", path) for group in engine.GROUPS)
 
     def combine(self, sums: tuple[int, ...], counts: tuple[int, ...]) -> float:
         """Turn the integers of the groups into the score: the only float operations."""
@@ -314,8 +313,8 @@ class NativeScorer(HashedScorer):
     def __init__(self, tensors: dict[str, memoryview], settings: dict[str, Any], bias: float, path: str) -> None:
         """Check as HashedScorer does, then hand the buffers to the kernel."""
         super().__init__(tensors, settings, bias, path)
-        self._score = features.native.score
-        self.handle = features.native.bind(self.weights, self.known, bias, self.factors)
+        self._score = engine.native.score
+        self.handle = engine.native.bind(self.weights, self.known, bias, self.factors)
 
     def measure(self, text: str) -> tuple[float, tuple[str, ...], str]:
         """Give (score, kinds of repair, reason of too little evidence)."""
@@ -324,20 +323,29 @@ class NativeScorer(HashedScorer):
             return found, NOT_REPAIRED, ""
         repaired = NOT_REPAIRED
         if found is None:
-            text, repaired = repair(text)
-            found = self._score(self.handle, text, features.repair_places(repaired))
+            text, repaired, places = repair_for_kernel(text)
+            found = self._score(self.handle, text, places)
             if type(found) is float:
                 return found, repaired, ""
         return found[0], repaired, too_little(found[1], found[2])
 
     def integers(self, text: str) -> Measured:
         """Give what `vocabulary.measure` gives, from the kernel: the integers behind a score."""
-        found = features.native.measure(self.handle, text)
+        found = engine.native.measure(self.handle, text)
         repaired = NOT_REPAIRED
         if found is None:
-            text, repaired = repair(text)
-            found = features.native.measure(self.handle, text, features.repair_places(repaired))
+            text, repaired, places = repair_for_kernel(text)
+            found = engine.native.measure(self.handle, text, places)
         return (*found, repaired)
+
+
+def repair_for_kernel(text: str) -> tuple[str, tuple[str, ...], bytes]:
+    """Repair what the kernel has left to Python: (text, kinds of repair, the same as the kernel takes them)."""
+    from despam.core.features import repair_places  # only now: plain text needs none of it
+    from despam.core.repair import repair
+
+    text, repaired = repair(text)
+    return text, repaired, repair_places(repaired)
 
 
 def too_little(known: int, words: int) -> str:
@@ -375,7 +383,7 @@ def check_format(metadata: dict[str, str], path: str) -> None:
         raise VersionError(
             f"the format is {metadata['format'][:40]!r}, this despam reads {FORMAT}; install a newer one", path
         )
-    expected = "tfidf-1" if metadata.get("recipe") == "tfidf" else str(features.VERSION)
+    expected = "tfidf-1" if metadata.get("recipe") == "tfidf" else str(engine.VERSION)
     if metadata.get("features") != expected:
         found = str(metadata.get("features"))[:40]
         raise VersionError(f"made for features {found!r}, this despam has {expected!r}; train it again", path)

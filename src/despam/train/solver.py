@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from despam.core import features
+from despam.core import engine
 from despam.train.table import Table
 
 Floats = NDArray[np.float64]
@@ -36,8 +36,8 @@ def solve(table: Table, problem: Problem, rows: NDArray[np.int32]) -> tuple[Floa
     order = visits(rows, problem.passes, problem.seed)
     weights = np.zeros(table.mask + 1)
     alpha = np.minimum(0.001 * problem.costs, 1e-3)
-    if features.native is not None:
-        bias = features.native.solve(
+    if engine.native is not None:
+        bias = engine.native.solve(
             table.ids, table.ends, table.values, problem.labels, problem.costs, problem.prior, order, len(rows),
             weights, alpha, problem.bias_prior, problem.tolerance,
         )  # fmt: skip

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from despam.core import features
+from despam.core import engine, features
 
 CHUNK = 1 << 22
 
@@ -28,7 +28,7 @@ class Table:
 
     def __init__(self, mask: int, scales: dict[str, float]) -> None:
         self.mask = mask
-        self.scales = np.array([scales[group] for group in features.GROUPS])
+        self.scales = np.array([scales[group] for group in engine.GROUPS])
         self._ids = array("I")
         self._ends = array("q")
         self._words = array("I")
@@ -62,7 +62,7 @@ class Table:
     @property
     def ends(self) -> NDArray[np.int64]:
         """Where each group ends."""
-        return np.frombuffer(self._ends, np.int64).reshape(-1, len(features.GROUPS))
+        return np.frombuffer(self._ends, np.int64).reshape(-1, len(engine.GROUPS))
 
     @property
     def values(self) -> NDArray[np.float64]:

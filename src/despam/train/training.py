@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from despam.core import features
+from despam.core import engine
 from despam.core.model import Model
 from despam.corpus import require_both
 from despam.evaluate import metrics
@@ -158,7 +158,7 @@ def pack_model(
         },
         {
             "recipe": "default",
-            "features": str(features.VERSION),
+            "features": str(engine.VERSION),
             "settings": {"unit": unit * calibration.a, "scales": settings.scales, "seen_every": seen[0]},
             "bias": weights.bias * calibration.a + calibration.b,
             "calibration": {"a": 1.0, "b": 0.0},

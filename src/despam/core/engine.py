@@ -1,0 +1,47 @@
+"""Which engine runs, and the version of the features that it must have been built for.
+
+Knows the names that every part agrees on and whether the kernel is there. Does not know features or weights: with the
+kernel a plain text is scored without repair.py, shapes.py or features.py ever being imported (4 ms of a first verdict).
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+VERSION = 2  # of the features: raise it whenever what is counted changes (features.py, shapes.py, repair.py)
+INTERFACE = 3  # of the kernel: a stale build of it is refused
+GROUPS = ("grams", "across", "words", "pairs", "shapes", "case")
+
+
+def choose() -> tuple[str, Any]:
+    """Take the kernel where it is built for these very features; else say so once and go on in Python."""
+    if os.environ.get("DESPAM_PURE"):
+        return "python", None
+    try:
+        from despam.core import _native
+    except ImportError:
+        return "python", None
+    if (_native.FEATURE_VERSION, getattr(_native, "INTERFACE", 1)) != (VERSION, INTERFACE):
+        import sys
+
+        sys.stderr.write(
+            "despam: the kernel is an old build, made for other features; going on in Python. "
+            "Install despam again to rebuild it.\n"
+        )
+        return "python", None
+    _native.ask(describe_characters)
+    return "native", _native
+
+
+def describe_characters(characters: str) -> bytes:
+    """Tell the kernel what characters are; the tables are loaded when it first asks."""
+    from despam.core import features
+
+    return features.describe_characters(characters)
+
+
+NAME, native = choose()
