@@ -50,6 +50,8 @@ enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
 
 typedef struct { const uint8_t *utf8; Py_ssize_t size, chars; const Py_buffer *repairs; } Text; /* repairs: it is repaired already */
 
+#define SPACED_OUT 7 /* its place in repair.REPAIRS */
+
 /* Count everything of the folded text: sums by a model, or ids without one. */
 static void count_all(Bound *b, const uint8_t *bones, Py_ssize_t length, const Py_buffer *repairs) {
     memset(S.n, 0, sizeof S.n);
@@ -66,6 +68,7 @@ static void count_all(Bound *b, const uint8_t *bones, Py_ssize_t length, const P
     character_shapes(b, bones, length);
     chunk_shapes(b, bones, length);
     for (Py_ssize_t i = 0; repairs && i < repairs->len; i++) shape(b, REPAIRED, ((const uint8_t *)repairs->buf)[i] & 63);
+    if (S.joined) shape(b, REPAIRED, SPACED_OUT);
 }
 
 /* Copy what is scored of a text of ASCII to S.bones, blanks behind it; gives its length. */
@@ -95,6 +98,7 @@ static Reading scan(const Text *t, Bound *b, uint32_t mask, Unknown *unknown) {
     if (reserve(mask)) return FAILED;
     if (t->repairs && t->chars > SCORED) { PyErr_SetString(PyExc_ValueError, "the repaired text is too long"); return FAILED; }
     Py_ssize_t n = 0;
+    S.joined = 0;
     if (t->chars == t->size && (t->repairs || is_plain(t->utf8, t->size))) {
         n = copy_scored(t->utf8, t->size);
         fold_ascii(S.bones, n);
@@ -177,9 +181,11 @@ static PyObject *bind(PyObject *self, PyObject *args) {
     return capsule;
 }
 
-/* score(handle, text[, repairs]) -> (score, known words, distinct words), the score alone where the evidence is enough
-   (model.too_little), or None where Python must repair the text first; with repairs (their places in repair.REPAIRS) it has.
+/* score(handle, text[, repairs]) -> (score, known words, distinct words, repairs made here), the score alone where there are none and
+   the evidence is enough (model.too_little), or None where Python must repair the text first; with repairs (their places in repair.REPAIRS) it has.
    The float operations are model.HashedScorer.combine's, one by one. */
+static const char SPACED_PLACE[] = {SPACED_OUT};
+
 static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     (void)self;
     if (count != 2 && count != 3) { PyErr_SetString(PyExc_TypeError, "score takes a handle, a text and perhaps repairs"); return NULL; }
@@ -198,8 +204,8 @@ static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) 
     double sum = b->bias;
     for (int g = 0; g < GROUPS; g++)
         if (S.n[g]) sum += b->factors[g] * (double)S.sum[g] / sqrt((double)S.n[g]);
-    if (S.known >= FEW_WORDS && S.known * FEW_SHARE >= S.distincts) return PyFloat_FromDouble(sum);
-    return Py_BuildValue("(dnn)", sum, S.known, S.distincts);
+    if (!S.joined && S.known >= FEW_WORDS && S.known * FEW_SHARE >= S.distincts) return PyFloat_FromDouble(sum);
+    return Py_BuildValue("(dnny#)", sum, S.known, S.distincts, SPACED_PLACE, (Py_ssize_t)S.joined);
 }
 
 /* Parse (first, text[, repairs]) and scan; the answer is the caller's to build where the reading is READY. */
@@ -210,7 +216,7 @@ static Reading scan_arguments(PyObject *text, Py_buffer *repairs, Bound *b, uint
     return reading;
 }
 
-/* measure(handle, text[, repairs]) -> (sums, counts, known words, distinct words), or None as score */
+/* measure(handle, text[, repairs]) -> (sums, counts, known words, distinct words, repairs made here), or None as score */
 static PyObject *measure(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *capsule, *text;
@@ -220,8 +226,8 @@ static PyObject *measure(PyObject *self, PyObject *args) {
     Reading reading = b ? scan_arguments(text, &repairs, b, b->mask) : FAILED;
     if (reading == FAILED) return NULL;
     if (reading == LEAVE) Py_RETURN_NONE;
-    return Py_BuildValue("((LLLLLL)(nnnnnn)nn)", S.sum[0], S.sum[1], S.sum[2], S.sum[3], S.sum[4], S.sum[5], S.n[0], S.n[1],
-                         S.n[2], S.n[3], S.n[4], S.n[5], S.known, S.distincts);
+    return Py_BuildValue("((LLLLLL)(nnnnnn)nny#)", S.sum[0], S.sum[1], S.sum[2], S.sum[3], S.sum[4], S.sum[5], S.n[0], S.n[1],
+                         S.n[2], S.n[3], S.n[4], S.n[5], S.known, S.distincts, SPACED_PLACE, (Py_ssize_t)S.joined);
 }
 
 static PyObject *answer_ids(void) {

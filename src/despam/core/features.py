@@ -23,7 +23,7 @@ from __future__ import annotations
 from zlib import crc32
 
 from despam.core import engine, shapes
-from despam.core.repair import look_of, repair
+from despam.core.repair import REPAIRS, look_of, repair
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -172,6 +172,12 @@ def ids_python(text: str, mask: int) -> tuple[list[bytes], bytes]:
     return [array("I", group).tobytes() for group in groups], array("I", hashes).tobytes()
 
 
+def repairs_at(places: bytes) -> tuple[str, ...]:
+    """Give the repairs whose places in REPAIRS these are."""
+    kinds = tuple(REPAIRS)
+    return tuple(kinds[place] for place in places)
+
+
 def ids_native(text: str, mask: int) -> tuple[list[bytes], bytes]:
     """`ids`, with the kernel."""
     found = engine.native.scan_ids(text, mask)
@@ -187,7 +193,7 @@ def repair_places(repaired: tuple[str, ...]) -> bytes:
 
 
 # what the kernel asks of a character beyond ASCII: `Character` in _native.c
-LETTER, UPPER, LOWER, DIGIT, CHANGES, IDEOGRAPH = 1, 2, 4, 8, 16, 32
+LETTER, UPPER, LOWER, DIGIT, CHANGES, IDEOGRAPH, ALPHANUMERIC = 1, 2, 4, 8, 16, 32, 64
 
 
 def describe_characters(characters: str) -> bytes:
@@ -213,6 +219,7 @@ def describe_character(character: str) -> bytes:
         | DIGIT * (category(character) == "Nd")
         | CHANGES * (written != lower)
         | IDEOGRAPH * shapes.is_ideograph(ord(character))
+        | ALPHANUMERIC * character.isalnum()
     )
     look, expansion = look_of(character)
     points = [*padded(expansion, 3), ord(written), *padded(lower, 2)]

@@ -327,7 +327,7 @@ class NativeScorer(HashedScorer):
             found = self._score(self.handle, text, places)
             if type(found) is float:
                 return found, repaired, ""
-        return found[0], repaired, too_little(found[1], found[2])
+        return found[0], repaired or repairs_of(found[3]), too_little(found[1], found[2])
 
     def integers(self, text: str) -> Measured:
         """Give what `vocabulary.measure` gives, from the kernel: the integers behind a score."""
@@ -336,7 +336,16 @@ class NativeScorer(HashedScorer):
         if found is None:
             text, repaired, places = repair_for_kernel(text)
             found = engine.native.measure(self.handle, text, places)
-        return (*found, repaired)
+        return (*found[:4], repaired or repairs_of(found[4]))
+
+
+def repairs_of(places: bytes) -> tuple[str, ...]:
+    """Name the repairs that the kernel has made."""
+    if not places:
+        return NOT_REPAIRED
+    from despam.core.features import repairs_at
+
+    return repairs_at(places)
 
 
 def repair_for_kernel(text: str) -> tuple[str, tuple[str, ...], bytes]:

@@ -42,7 +42,7 @@ static void make_classes(void) {
     for (int i = 0; MARKS[i]; i++) MARK[(uint8_t)MARKS[i]] = (uint8_t)(i + 1);
     for (int b = 0; b < 128; b++) {
         int control = b < 9 || (b >= 14 && b < 32) || b == 127;
-        ASCII[b] = (Character){.bone = (uint8_t)b, .flags = FLAGS[b], .look = control ? DROPPED : PLAIN,
+        ASCII[b] = (Character){.bone = (uint8_t)b, .flags = FLAGS[b] | (FLAGS[b] ? ALPHANUMERIC : 0), .look = control ? DROPPED : PLAIN,
                                .as_written = FOLD[b], .written = {FOLD[b]}, .lower = {LOWERED[b]}, .lower_size = 1, .written_size = 1};
     }
 }

@@ -130,23 +130,44 @@ static Reading replace_characters(Py_ssize_t *n, Unknown *unknown) {
     return READY;
 }
 
-static int is_word_character(uint32_t c) {
-    const Character *known = character(c);
-    return c == '_' || c == '\'' || (known && known->flags & (LETTER | DIGIT));
-}
-
-static int may_be_spaced_letter(uint32_t c) { return is_letter(c) || (c >= 0xC0 && c < 0x250) || (c >= 0x370 && c < 0x530); }
+/* Letters that repair.SPACED joins, the signs between them, and what must not stand around them. */
+static int is_spaced_letter(uint32_t c) { return is_letter(c) || (c >= 0xC0 && c < 0x250) || (c >= 0x370 && c < 0x530); }
 
 static int is_spacing(uint32_t c) { return c == ' ' || c == '.' || c == '-' || c == '*' || c == '_' || c == '~' || c == '|'; }
 
-/* Say whether four letters stand spaced out at i: more than repair.SPACED finds is all right, less is not. */
-#define SPACED_AT(t, n, i)                                                                                                      \
-    (may_be_spaced_letter((t)[i]) && may_be_spaced_letter((t)[(i) + 2]) && may_be_spaced_letter((t)[(i) + 4]) &&                \
-     may_be_spaced_letter((t)[(i) + 6]) && is_spacing((t)[(i) + 1]) && !((i) > 0 && is_word_character((t)[(i) - 1])) &&         \
-     !((i) + 7 < (n) && is_word_character((t)[(i) + 7]) && (t)[(i) + 7] != (t)[(i) + 1]))
+static int is_attached(uint32_t c) { return c == '_' || c == '\'' || character(c)->flags & ALPHANUMERIC; }
 
-/* Say whether Python must look at mixed alphabets or at letters spaced out. */
-static int is_disguised(const uint32_t *t, Py_ssize_t n) {
+/* Four letters with the same sign between them, seen from the first. */
+#define SPACED_AT(t, i)                                                                                                         \
+    ((t)[(i) + 1] == (t)[(i) + 3] && (t)[(i) + 1] == (t)[(i) + 5] && is_spacing((t)[(i) + 1]) && is_spaced_letter((t)[i]) &&    \
+     is_spaced_letter((t)[(i) + 2]) && is_spaced_letter((t)[(i) + 4]) && is_spaced_letter((t)[(i) + 6]))
+
+/* Give where letters spaced out from i on end, as the regular expression finds it: as many as possible, then fewer; 0 for none. */
+static Py_ssize_t spaced_end(const uint32_t *t, Py_ssize_t n, Py_ssize_t i) {
+    if (i + 6 >= n || !SPACED_AT(t, i) || (i && is_attached(t[i - 1]))) return 0;
+    Py_ssize_t end = i + 7;
+    while (end + 1 < n && t[end] == t[i + 1] && is_spaced_letter(t[end + 1])) end += 2;
+    while (end > i + 5 && end < n && is_attached(t[end])) end -= 2;
+    return end > i + 5 ? end : 0;
+}
+
+/* Join four or more single letters with the same sign between them; 1 where there were any. */
+static int join_spaced(uint32_t *t, Py_ssize_t *n) {
+    Py_ssize_t to = 0;
+    int joined = 0;
+    for (Py_ssize_t i = 0; i < *n;) {
+        Py_ssize_t end = spaced_end(t, *n, i);
+        if (!end) { t[to++] = t[i++]; continue; }
+        for (; i < end; i += 2) t[to++] = t[i];
+        i = end;
+        joined = 1;
+    }
+    *n = to;
+    return joined;
+}
+
+/* Say whether a word may mix alphabets: Python decides towards which it is folded. */
+static int is_mixed(const uint32_t *t, Py_ssize_t n) {
     int last = 0; /* 1: the last letter was Latin, 2: of an alphabet that is mixed with it; digits between do not count */
     for (Py_ssize_t i = 0; i < n; i++) {
         const Character *c = character(t[i]);
@@ -154,8 +175,6 @@ static int is_disguised(const uint32_t *t, Py_ssize_t n) {
         if (last + now == 3) return 1;
         last = now;
     }
-    for (Py_ssize_t i = 0; i + 6 < n; i++)
-        if (t[i + 1] == t[i + 3] && t[i + 1] == t[i + 5] && SPACED_AT(t, n, i)) return 1;
     return 0;
 }
 
@@ -167,7 +186,8 @@ static Reading repair(const uint8_t *t, Py_ssize_t size, Py_ssize_t chars, Py_ss
     *n = cut(S.code, *n, 2);
     Reading reading = replace_characters(n, unknown);
     if (reading != READY) return reading;
-    if (is_disguised(S.code, *n)) return LEAVE;
+    if (is_mixed(S.code, *n)) return LEAVE;
+    S.joined = join_spaced(S.code, n);
     *n = cut(S.code, *n, 1);
     return READY;
 }
@@ -194,7 +214,7 @@ static int may_be_spaced(const uint8_t *t, Py_ssize_t n) {
                 continue;
         }
         for (Py_ssize_t i = from; i < to; i++)
-            if (t[i + 1] == t[i + 3] && t[i + 1] == t[i + 5] && SPACED_AT(t, n, i)) return 1;
+            if (SPACED_AT(t, i)) return 1;
     }
     return 0;
 }

@@ -3,7 +3,7 @@
    Invariant: buffers are sized once for the longest repaired text (SCORED characters), so no scan can write beyond them; what a
    bound model keeps are sums of its own weights, compared by the whole key, so forgetting an entry changes nothing but time. */
 
-enum { LETTER = 1, UPPER = 2, LOWER = 4, DIGIT = 8, CHANGES = 16, IDEOGRAPH_WORD = 32, BEYOND = 64 }; /* features.describe_character */
+enum { LETTER = 1, UPPER = 2, LOWER = 4, DIGIT = 8, CHANGES = 16, IDEOGRAPH_WORD = 32, ALPHANUMERIC = 64, BEYOND = 64 }; /* features.describe_character */
 
 typedef struct {
     int32_t start, size; /* in the line, bytes */
@@ -47,6 +47,7 @@ typedef struct {
     uint32_t *bits;         /* one bit an id: present in the group at hand */
     uint32_t mask, bits_for;
     int starts_upper;       /* the first word does */
+    int joined;             /* letters were spaced out: the one repair that is reported from here */
     uint16_t seen[128];     /* bones that are neither Latin letters nor digits, counted */
     uint64_t shaped[64];    /* shapes: one bit a value, by kind */
 } Space;
