@@ -60,7 +60,8 @@ def sorted_ids(data: bytes) -> list[int]:
 
 PIECES = st.sampled_from(
     ["WIN", "free", "a", "b", " ", "  ", "\n", "\t", "'", "!!", "$5", "£", "€", "0", "123", "...", "www.x-1.com",
-     "http://a.b.c.d/e", "x@y.z", "@me", "://", "F R E E", "a.b.c.d.e", "f_r_e_e_", "w-i-n-n", "é|à|è|ù|x", "<b>", "&amp;", "\x00", "é", "中文", "привет",
+     "http://a.b.c.d/e", "x@y.z", "@me", "://", "F R E E", "a.b.c.d.e", "f_r_e_e_", "w-i-n-n", "é|à|è|ù|x",
+     "<b>", "&amp;", "\x00", "é", "中文", "привет",
      "ПРИВЕТ", "рayрal", "😀", "\u200b", "ｆ", "İ", "ß", "ﬁ", "e\u0301", "नमस्ते",
      "x" * 50, "aaaa", "1,000.50", "50%", "#tag",
      "_", "-", "\ud800", "ΑΣ", "word" * 20, "…", "™", "½", "µ", "´", "ǅ",
@@ -118,7 +119,8 @@ LEFT = {
 }  # fmt: skip
 TAKEN = (
     "a plain text", "Tom & Jerry", "I <3 u", "a &lt; b &amp; &pound;5 &#163;", "caf\u00e9 \u2026 \u2122 \u00bd",
-    "\u043f\u0440\u0438\u0432\u0435\u0442", "\u4e2d\u6587", "\U0001f600\ufe0f", "\x01", "soft hy\u00ad", "f r e e", "a f_r_e_e, f.r.e.ex",
+    "\u043f\u0440\u0438\u0432\u0435\u0442", "\u4e2d\u6587", "\U0001f600\ufe0f", "\x01", "soft hy\u00ad",
+    "f r e e", "a f_r_e_e, f.r.e.ex",
     "\u0391\u03a3 \u0130",
 )  # fmt: skip
 
@@ -164,9 +166,19 @@ def test_words_of_one_hash_are_told_apart() -> None:
     same(f"{other}")
 
 
+def test_planes_without_characters_are_all_the_same() -> None:
+    """What the kernel takes for granted is what Python would tell it, for every character of those planes."""
+    told = features.describe_characters(chr(0x40000))
+    blank = bytes(told[:4]) + bytes(24)
+    for start, end in ((0x40000, 0xE0000), (0xF0000, 0x110000)):
+        for code in (*range(start, end, 97), *range(start | 0xFFF0, end, 0x10000), end - 1):
+            assert features.describe_character(chr(code)) == blank
+    same("a\U00040000b \U000f1234 c\U0010ffffd")
+
+
 def test_learning_what_characters_are_fails_in_words() -> None:
     """A callable that answers wrongly is an error of its own, and nothing of it is kept."""
-    text = "".join(map(chr, range(0xF1000, 0xF1064)))  # private characters, some of which nobody has asked for yet
+    text = "".join(map(chr, range(0x2B000, 0x2B064)))  # rare ideographs, some of which nobody has asked for yet
     native.ask(lambda characters: b"")
     try:
         with pytest.raises(ValueError, match="wrong size"):

@@ -47,8 +47,12 @@ static void make_classes(void) {
     }
 }
 
+/* Planes 4 to 13 hold no characters and 15 and 16 private ones: all are the same, and a text made of them costs no memory. */
+static const Character NOBODY = {.bone = PUNCTUATION, .look = PLAIN, .written_size = 1, .lower_size = 1};
+
 static inline const Character *character(uint32_t c) {
     if (c < 128) return &ASCII[c];
+    if (c >= 0x40000 && (c < 0xE0000 || c >= 0xF0000)) return &NOBODY;
     const Character *page = PAGES[c >> 8];
     return page && page[c & 255].bone ? &page[c & 255] : NULL;
 }
