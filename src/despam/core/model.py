@@ -16,7 +16,7 @@ import json
 from math import exp, sqrt
 
 from despam.core import features
-from despam.core.tensors import read_tensors
+from despam.core.tensors import read_tensors, unique
 from despam.errors import MetadataError, ModelError, NotAModel, TensorError, VersionError
 
 TYPE_CHECKING = False
@@ -359,7 +359,7 @@ def check_format(metadata: dict[str, str], path: str) -> None:
 def json_value(metadata: dict[str, str], key: str, path: str) -> object:
     """Parse one entry of the metadata."""
     try:
-        value: object = json.loads(metadata[key])
+        value: object = json.loads(metadata[key], object_pairs_hook=lambda pairs: unique(pairs, path, MetadataError))
     except KeyError:
         raise MetadataError(f"{key} is missing", path) from None
     except (ValueError, RecursionError):
