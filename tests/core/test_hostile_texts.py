@@ -83,6 +83,7 @@ TEXTS: dict[str, str] = {
     "comments of hyphens": "<!--" + "-" * MIB,
     "styles never closed": "<style>" * 140_000,
     "a script in a script": "<script><script></script>" * 40_000,
+    "comments opened in styles": "<style><!--</style>" * 55_000,
     "CDATA and processing instructions": "<![CDATA[win]]><?xml?><!DOCTYPE x>" * 1_000,
     "1 MiB of ampersands": "&" * MIB,
     "entities without end": "&#x" * 340_000,
