@@ -19,7 +19,7 @@ FRAME := pyproject.toml setup.py constraints.txt
 KERNEL := $(wildcard src/despam/core/_native.c src/despam/core/native/*.h)
 
 .PHONY: help serve test lint unit unit-pure format docs model bench bench-quick bench-service bench-cold \
-	accuracy accuracy-peers story wheels constraints system clean
+	bench-hostile bench-training bench-batch accuracy accuracy-peers story wheels constraints system clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -101,6 +101,15 @@ bench-service: $(VENV)/.dev $(VENV)/.kernel ## The service under load, beside it
 
 bench-cold: $(VENV)/.dev $(VENV)/.kernel ## First answers of fresh processes and of the Lambda bundle.
 	$(BIN)/python benchmarks/cold.py $(ARGS)
+
+bench-hostile: $(VENV)/.dev $(VENV)/.kernel ## Texts made to be slow, beside an ordinary one of 1 MiB.
+	$(BIN)/python benchmarks/hostile.py $(ARGS)
+
+bench-training: $(VENV)/.dev $(VENV)/.kernel ## Training by stage, its peak memory; real mails of 10 KB.
+	$(BIN)/python benchmarks/training.py $(ARGS)
+
+bench-batch: $(VENV)/.dev $(VENV)/.kernel ## A large file through classify --batch: rate and memory; ARGS=--mb=1000.
+	$(BIN)/python benchmarks/batch.py $(ARGS)
 
 accuracy: $(VENV)/.dev $(VENV)/.kernel ## The protocols P1 to P5; says which data are not there.
 	$(BIN)/python benchmarks/accuracy.py $(ARGS)

@@ -55,6 +55,17 @@ def pack(header: Header | bytes, body: bytes | None = None, length: int | None =
     return struct.pack("<Q", size) + source + (honest_body() if body is None else body)
 
 
+def doubled(key: str, first: bytes) -> bytes:
+    """Return the honest header with a key that stands twice, another value before the honest one."""
+    name = json.dumps(key).encode() + b":"
+    return json.dumps(honest_header(), separators=(",", ":")).encode().replace(name, name + first + b"," + name, 1)
+
+
+def honest_cutoffs() -> str:
+    """Return the JSON of the honest cutoffs."""
+    return str(honest_header()["__metadata__"]["cutoffs"])
+
+
 def with_weights(**changes: Any) -> bytes:
     """Return the honest model with its tensor `weights` described otherwise."""
     header = honest_header()
@@ -155,6 +166,13 @@ ATTACKS: dict[str, tuple[type[ModelError], Callable[[], bytes]]] = {
     "nine_bytes": (TruncatedModel, lambda: HONEST[:9]),
     "cut_in_the_header": (TruncatedModel, lambda: HONEST[:200]),
     "header_longer_than_the_file": (TruncatedModel, lambda: pack(honest_header(), length=100_000)),
+    "cut_in_the_first_tensor": (TruncatedModel, lambda: HONEST[: -WEIGHTS - 1]),
+    "cut_in_the_last_tensor": (TruncatedModel, lambda: HONEST[: -WEIGHTS // 2]),
+    "cut_by_one_byte": (TruncatedModel, lambda: HONEST[:-1]),
+    "one_byte_less_than_it_says": (
+        TruncatedModel,
+        lambda: with_weights(data_offsets=[KNOWN, END + 1], shape=[WEIGHTS + 1]),
+    ),
     # header
     "header_over_the_limit": (HeaderError, lambda: pack(honest_header(), length=2**63)),
     "header_length_of_all_ones": (HeaderError, lambda: pack(honest_header(), length=2**64 - 1)),
@@ -165,6 +183,10 @@ ATTACKS: dict[str, tuple[type[ModelError], Callable[[], bytes]]] = {
     "header_deep_lists": (HeaderError, lambda: pack(b'{"a":' + b"[" * DEEP + b"]" * DEEP + b"}")),
     "header_deep_objects": (HeaderError, lambda: pack(b'{"a":' * DEEP + b"1" + b"}" * DEEP)),
     "header_number_of_5000_digits": (HeaderError, lambda: pack(b'{"a":' + b"9" * 5000 + b"}")),
+    "tensor_named_twice": (HeaderError, lambda: pack(doubled("weights", b'{"dtype":"U8"}'))),
+    "metadata_twice": (HeaderError, lambda: pack(doubled("__metadata__", b"{}"))),
+    "format_twice": (HeaderError, lambda: pack(doubled("format", b'"despam-2"'))),
+    "offsets_twice": (HeaderError, lambda: pack(doubled("data_offsets", b"[0,0]"))),
     "metadata_a_list": (HeaderError, lambda: pack({**honest_header(), "__metadata__": ["format"]})),
     "metadata_a_number_inside": (HeaderError, lambda: with_metadata(bias=-0.5)),
     "metadata_an_object_inside": (HeaderError, lambda: with_metadata(cutoffs={"cutoff": 0.5})),
@@ -190,7 +212,7 @@ ATTACKS: dict[str, tuple[type[ModelError], Callable[[], bytes]]] = {
     "shape_that_wraps_64_bits": (TensorError, lambda: with_weights(shape=[2**32, 2**32, 1024])),
     "shape_of_nine_sides": (TensorError, lambda: with_weights(shape=[1] * 8 + [WEIGHTS])),
     "shape_zero_times_all": (TensorError, lambda: with_weights(shape=[0, WEIGHTS])),
-    "offsets_beyond_the_file": (TensorError, lambda: with_weights(data_offsets=[KNOWN, END + 1], shape=[WEIGHTS + 1])),
+    "offsets_beyond_the_file": (TensorError, lambda: with_weights(data_offsets=[END, END + WEIGHTS])),
     "offsets_reversed": (TensorError, lambda: with_weights(data_offsets=[END, KNOWN])),
     "offsets_negative": (TensorError, lambda: with_weights(data_offsets=[-WEIGHTS, 0])),
     "offsets_huge": (TensorError, lambda: with_weights(data_offsets=[2**63, 2**63 + WEIGHTS])),
@@ -228,6 +250,7 @@ ATTACKS: dict[str, tuple[type[ModelError], Callable[[], bytes]]] = {
     "cutoffs_a_number": (MetadataError, lambda: with_metadata(cutoffs="0.5")),
     "cutoff_over_one": (MetadataError, lambda: with_cutoffs(cutoff=2, unsure_high=3)),
     "cutoff_negative": (MetadataError, lambda: with_cutoffs(cutoff=-1, unsure_low=-2)),
+    "cutoff_twice": (MetadataError, lambda: with_metadata(cutoffs='{"cutoff":0.1,' + honest_cutoffs()[1:])),
     "cutoff_nan": (MetadataError, lambda: with_cutoffs(cutoff=float("nan"))),
     "cutoffs_out_of_order": (MetadataError, lambda: with_cutoffs(unsure_low=0.9)),
     "settings_missing": (MetadataError, lambda: with_metadata(settings=None)),

@@ -17,9 +17,9 @@ import pytest
 
 import despam
 from despam.core.model import Model
-from despam.errors import ModelError, NotAModel, TruncatedModel
+from despam.errors import HeaderError, ModelError, NotAModel, TruncatedModel
 
-from ..attacks.make_models import ATTACKS, FOLDER, HONEST
+from ..attacks.make_models import ATTACKS, FOLDER, HONEST, pack
 
 QUICK, MEMORY_MB = 3_000, 100
 
@@ -79,14 +79,27 @@ def test_what_cannot_be_opened_is_a_model_error(name: str, tmp_path: Path) -> No
         despam.load(tmp_path / name)
 
 
-def test_a_cut_at_every_length_is_refused() -> None:
-    """No prefix of a model is a model."""
+def test_a_cut_at_every_length_is_said_to_be_one() -> None:
+    """No prefix of a model is a model: in the length, in the header or in a tensor, it is cut short."""
     for length in range(len(HONEST)):
-        with pytest.raises(ModelError):
+        with pytest.raises(TruncatedModel):
             Model.from_bytes(HONEST[:length])
 
 
-@pytest.mark.parametrize("filler", ["{},", "[],", "0.5,", '"",', '"\U0001f4b0",', "1,"])
+def test_a_cut_in_the_tensors_says_how_much_is_missing() -> None:
+    """The sentence has both sizes and what to do."""
+    with pytest.raises(TruncatedModel, match=r"the tensors need 1,088 bytes, the file has 1,000 of them; copy it"):
+        Model.from_bytes(HONEST[:-88])
+
+
+def test_a_key_that_stands_twice_is_named() -> None:
+    """The first of them, of however many there are, in no more than linear time."""
+    many = b"".join(b'"%d":1,' % number for number in range(200_000)) + b'"7":1,"8":1'
+    with pytest.raises(HeaderError, match=r"the key '7' stands twice in one object; write the file again"):
+        Model.from_bytes(pack(b"{" + many + b"}"))
+
+
+@pytest.mark.parametrize("filler", ["{},", '{"a":0},', "[],", "0.5,", '"",', '"\U0001f4b0",', "1,"])
 def test_a_header_as_large_as_allowed_takes_little_memory(filler: str) -> None:
     """Whatever fills 4 MB of JSON, memory grows by less than 100 MB before the file is refused."""
     program = f"""

@@ -83,6 +83,7 @@ TEXTS: dict[str, str] = {
     "comments of hyphens": "<!--" + "-" * MIB,
     "styles never closed": "<style>" * 140_000,
     "a script in a script": "<script><script></script>" * 40_000,
+    "comments opened in styles": "<style><!--</style>" * 55_000,
     "CDATA and processing instructions": "<![CDATA[win]]><?xml?><!DOCTYPE x>" * 1_000,
     "1 MiB of ampersands": "&" * MIB,
     "entities without end": "&#x" * 340_000,
@@ -126,6 +127,14 @@ MAILS: dict[str, bytes] = {
     "idna as charset": b"Content-Type: text/plain; charset=idna\r\n\r\n" + b"xn--a" * 20_000,
     "punycode as charset": b"Content-Type: text/plain; charset=punycode\r\n\r\n" + b"a" * 20_000 + b"-9999999999",
     "utf-7": b"Content-Type: text/plain; charset=utf-7\r\n\r\n+AHcAaQBu-",
+    "1 MiB of lone surrogates in UTF-16": b"Content-Type: text/plain; charset=utf-16\r\n\r\n"
+    + b"\x00\xd8" * (MIB // 2),
+    "1 MiB that Windows-1252 has no letter for": b"\r\n" + b"\x81" * MIB,
+    "32 headers of 32 KiB": b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    + (b"--b\r\nSubject: " + b"w " * 16_000 + b"\r\n\r\nwin\r\n") * 32,
+    "250 content types of 4 KiB": b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    + (b"--b\r\nContent-Type: " + b"boundary " * 450 + b"\r\n\r\nwin\r\n") * 250,
+    "1 MiB of quotation marks": b"\r\n" + b">" * MIB,
     "utf-16 cut short": b"Content-Type: text/plain; charset=utf-16\r\n\r\nw\x00i\x00n",
     "a charset of 100,000 letters": b"Content-Type: text/plain; charset=" + b"x" * 100_000 + b"\r\n\r\nwin",
     "a charset with NUL": b"Content-Type: text/plain; charset=utf\x008\r\n\r\nwin",

@@ -76,6 +76,27 @@ def test_encodings_and_charsets_right_wrong_and_broken(headers: str, body: bytes
     assert mail.read(b"MIME-Version: 1.0\n" + headers.encode() + b"\n\n" + body) == text
 
 
+def test_a_text_behind_too_many_parts_is_read_as_it_stands() -> None:
+    """Neither the parts before it nor its own place hide it; lines of structure are no text."""
+    part = "--b\nContent-Type: text/plain\n\n"
+    source = 'Content-Type: multipart/mixed; boundary="b"\n\n' + part * (mail.OPEN_LIMIT + 10) + "win a prize\n--b--\n"
+    assert mail.read(source) == "win a prize"
+
+
+@pytest.mark.parametrize("raw", [b"\x81\x8d\x8f\x90\x9d", bytes(range(128, 256)), b"caf\xe9 \x80 \x81"])
+def test_bytes_without_a_letter_in_windows_1252_are_replaced(raw: bytes) -> None:
+    """As Python's own codec replaces them."""
+    assert mail.decode_text(raw, "cp1252") == raw.decode("cp1252", "replace")
+
+
+def test_broken_utf_16_is_read_at_its_beginning() -> None:
+    """What is no character becomes the sign for one; what is all right is read in full, however long."""
+    broken = "prize ".encode("utf-16-le") + b"\x00\xd8" * 200_000
+    assert mail.decode_text(broken, "utf-16le").startswith("prize \ufffd")
+    assert len(mail.decode_text(broken, "utf-16le")) == mail.BROKEN_LIMIT // 2
+    assert mail.decode_text(("win" * 300_000).encode("utf-16-le"), "utf-16le") == "win" * 300_000
+
+
 PLAIN = (
     "Content-Type: text/plain\n\nWe meet at nine on Tuesday at the usual place; bring the papers and the keys, please."
 )

@@ -181,17 +181,22 @@ def test_a_lambda_line_is_a_metric_too(doors: Opener) -> None:
 
 
 def test_a_log_that_cannot_be_written_costs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk, a closed pipe."""
-    closed = io.StringIO()
+    """A full disk, a closed pipe: the attempt is made, nothing is raised, and the next line is written again."""
+    closed, tried = io.StringIO(), []
     closed.close()
     monkeypatch.setattr("sys.stdout", closed)
     log.to_stdout("{}")
+    monkeypatch.setattr("sys.stdout", written := io.StringIO())
+    log.to_stdout("{}")
+    assert written.getvalue() == "{}\n"
 
-    def refuse(descriptor: int, data: bytes) -> int:
+    def refuse(_descriptor: int, data: bytes) -> int:
+        tried.append(data)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.write", refuse)
     log.to_stderr("{}")
+    assert tried == [b"{}\n"]
 
 
 def test_a_log_that_nobody_reads_stops_nothing_and_says_what_it_lost() -> None:

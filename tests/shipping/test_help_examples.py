@@ -124,11 +124,14 @@ def test_the_example_in_the_help_runs(name: str, workshop: Path) -> None:
 def test_an_example_that_runs_elsewhere_still_parses(name: str) -> None:
     """The options in an example that cannot run here exist."""
     word, _ = ELSEWHERE[name]
+    parsed = []
     for line in example_of(commands()[name]).splitlines():
         if line.startswith(word):
             arguments = line.removeprefix(word).split("#")[0].split()
             with contextlib.suppress(click.exceptions.Exit):  # --help
                 commands()[name].make_context(name, arguments)
+            parsed.append(line)
+    assert parsed, f"the example of {name} has no line that starts with {word!r}"
 
 
 def test_the_front_shows_an_example_that_runs(tmp_path: Path) -> None:

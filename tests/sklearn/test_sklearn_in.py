@@ -222,6 +222,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         ),
         "behind a FeatureUnion",
     ),
+    "a pattern that can take for ever": (
+        lambda: make_pipeline(CountVectorizer(token_pattern=r"(\w+\s?)+x|\w+"), LogisticRegression()),
+        r"behind a repeat without limit.*; fit the vectorizer with a plainer one, as '\(\?u\)",
+    ),
     "no vectorizer": (lambda: LogisticRegression(), "no vectorizer"),
     "no classifier": (lambda: TfidfVectorizer(), "no classifier"),
 }

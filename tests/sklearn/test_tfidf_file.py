@@ -79,6 +79,9 @@ LIES: dict[str, tuple[Change, type[DespamError]]] = {
     "a pattern that is none": (setting("pattern", "(["), MetadataError),
     "a pattern with two groups": (setting("pattern", "(a)(b)"), MetadataError),
     "a pattern without end": (setting("pattern", "a" * 20_000), MetadataError),
+    "a pattern that takes for ever": (setting("pattern", "(a+)+$"), MetadataError),
+    "a pattern of quadratic time": (setting("pattern", r"\w+x"), MetadataError),
+    "a pattern that is a list": (setting("pattern", [r"\w+"]), MetadataError),
     "steps of a word": (setting("steps", "idf"), MetadataError),
     "an unknown step": (setting("steps", [["exec"]]), MetadataError),
     "a step that is no list": (setting("steps", [7]), MetadataError),
@@ -96,6 +99,14 @@ def test_a_lie_is_refused_when_the_file_is_opened(name: str) -> None:
         Model.from_bytes(build(change), "bad.safetensors")
     assert str(caught.value).startswith("bad.safetensors: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_slow_pattern_is_refused_with_the_reason_and_one_that_is_not() -> None:
+    """Whoever made the model reads what to change."""
+    with pytest.raises(
+        MetadataError, match=r"the pattern '\(a\+\)\+\$' has something behind a repeat .*plainer token_pat"
+    ):
+        Model.from_bytes(build(setting("pattern", "(a+)+$")))
 
 
 @pytest.mark.parametrize("parts", [None, [], {}, "x", [3], [{}], [{}] * 1000])

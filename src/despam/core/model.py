@@ -12,10 +12,9 @@ once. Invariant: the contributions of the clues plus the bias are the score, to 
 
 from __future__ import annotations
 
-import json
 from math import exp, sqrt
 
-from despam.core import engine
+from despam.core import engine, strict_json
 from despam.core.tensors import read_tensors
 from despam.errors import MetadataError, ModelError, NotAModel, TensorError, VersionError
 
@@ -199,7 +198,7 @@ class Model:
     def card(self) -> dict[str, Any]:
         """The model card: data, figures, limits."""
         try:
-            card = json.loads(self._card_source)
+            card = strict_json.parse(self._card_source)
         except (ValueError, RecursionError):
             card = None
         return card if isinstance(card, dict) else {}
@@ -401,9 +400,11 @@ def check_format(metadata: dict[str, str], path: str) -> None:
 def json_value(metadata: dict[str, str], key: str, path: str) -> object:
     """Parse one entry of the metadata."""
     try:
-        value: object = json.loads(metadata[key])
+        value: object = strict_json.parse(metadata[key])
     except KeyError:
         raise MetadataError(f"{key} is missing", path) from None
+    except strict_json.KeyTwice as error:
+        raise MetadataError(f"{key}: {error}; write the file again with `despam train`", path) from None
     except (ValueError, RecursionError):
         raise MetadataError(f"{key} is no JSON", path) from None
     return value

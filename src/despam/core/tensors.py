@@ -8,8 +8,7 @@ the shape they say.
 
 from __future__ import annotations
 
-import json
-
+from despam.core import strict_json
 from despam.errors import HeaderError, NotAModel, TensorError, TruncatedModel
 
 HEADER_LIMIT_BYTES = 4 << 20
@@ -46,9 +45,11 @@ def read_tensors(data: memoryview, path: str) -> tuple[dict[str, memoryview], di
 
 
 def parse_header(source: bytes, path: str) -> dict[str, object]:
-    """Parse the JSON header."""
+    """Parse the JSON header, in which a key stands once."""
     try:
-        header = json.loads(source.decode("utf-8"))
+        header = strict_json.parse(source.decode("utf-8"))
+    except strict_json.KeyTwice as error:
+        raise HeaderError(f"{error}; write the file again with `despam train`", path) from None
     except (ValueError, RecursionError) as error:
         raise HeaderError(f"the header is no JSON that can be read ({str(error)[:80]})", path) from None
     if not isinstance(header, dict):
@@ -60,20 +61,22 @@ def cut_tensors(header: dict[str, object], body: memoryview, path: str) -> dict[
     """Cut the body into tensors that fill it without a gap or an overlap."""
     spans: list[tuple[int, int, str, str]] = []
     for name, entry in header.items():
-        start, end, code = check_entry(name, entry, len(body), path)
+        start, end, code = check_entry(name, entry, path)
         spans.append((start, end, name, code))
     at = 0
     for start, end, name, _ in sorted(spans):
         if start != at:
             raise TensorError(f"tensor {name[:40]!r} starts at {start:,}, the one before it ends at {at:,}", path)
         at = end
+    if at > len(body):  # in order, without a gap, and longer than the file: it was cut
+        raise TruncatedModel(f"the tensors need {at:,} bytes, the file has {len(body):,} of them; copy it again", path)
     if at != len(body):
         raise TensorError(f"the tensors end at {at:,}, the file has {len(body):,} bytes of them", path)
     return {name: body[start:end].cast(code) for start, end, name, code in spans}  # type: ignore[call-overload]  # codes of DTYPES
 
 
-def check_entry(name: str, entry: object, body_bytes: int, path: str) -> tuple[int, int, str]:
-    """Check one tensor's entry and give (start, end, format)."""
+def check_entry(name: str, entry: object, path: str) -> tuple[int, int, str]:
+    """Check one tensor's entry and give (start, end, format); whether the file goes so far is for `cut_tensors`."""
     label = f"tensor {name[:40]!r}"
     if not isinstance(entry, dict):
         raise TensorError(f"{label} is no object", path)
@@ -85,8 +88,8 @@ def check_entry(name: str, entry: object, body_bytes: int, path: str) -> tuple[i
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(is_size(offset) for offset in offsets):
         raise TensorError(f"{label} has no pair of offsets", path)
     start, end = offsets
-    if not start <= end <= body_bytes:
-        raise TensorError(f"{label} lies at {start:,} to {end:,}, outside the {body_bytes:,} bytes there are", path)
+    if start > end:
+        raise TensorError(f"{label} starts at {start:,}, behind its end at {end:,}", path)
     code, item_bytes = DTYPES[dtype]
     count = item_bytes
     for side in shape:

@@ -36,7 +36,7 @@ ANALYZERS = ("word", "char", "char_wb")
 PROBES = 1024  # the writer never makes a longer run of taken slots
 PARTS_LIMIT = 64
 ENTRIES_LIMIT = 1 << 26
-PATTERN_LIMIT = 10_000  # letters
+KNOWN_PATTERNS = ("", r"(?u)\b\w\w+\b")  # of characters; scikit-learn's own for words
 GRAM_LIMIT = 64  # n in an n-gram
 CHECKED_WHOLE = 1 << 17  # numbers in a table that opening looks at one by one; in a larger one, when they are used
 BLOCK = 1 << 14  # n-grams at a time
@@ -110,15 +110,7 @@ class Part:
         if self.accents not in (None, "ascii", "unicode"):
             raise MetadataError("accents is none of null, ascii, unicode", self.path)
         self.stop_words = frozenset(map(str, read_list(settings, "stop_words", self.path)))
-        pattern = settings.get("pattern", "")
-        if not isinstance(pattern, str) or len(pattern) > PATTERN_LIMIT:
-            raise MetadataError(f"pattern is no string of up to {PATTERN_LIMIT:,} letters", self.path)
-        try:
-            self.pattern = re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as error:
-            raise MetadataError(f"pattern is no regular expression ({error})", self.path) from None
-        if self.pattern.groups > 1:
-            raise MetadataError("pattern has more than one group", self.path)
+        self.pattern = compile_pattern(settings.get("pattern", ""), self.path)
 
     def read_step(self, step: Any, tensors: dict[str, memoryview], prefix: str) -> tuple[str, Any]:
         """Check one step; an idf comes with its table, above with its limit."""
@@ -257,6 +249,28 @@ class Part:
     def score(self, text: str) -> float:
         """Give this part's share of the score."""
         return sum(self.contributions(self.count(text)))
+
+
+def compile_pattern(pattern: object, path: str) -> re.Pattern[str]:
+    """Compile a token pattern once it is known that no text can make it slow."""
+    if not isinstance(pattern, str):
+        raise MetadataError("pattern is no string", path)
+    try:
+        if pattern not in KNOWN_PATTERNS:
+            from despam.core.token_pattern import refusal
+
+            if why := refusal(pattern):
+                raise MetadataError(
+                    f"the pattern {pattern[:60]!r} {why}; make the model again with a plainer token_pattern, "
+                    f"as {KNOWN_PATTERNS[1]!r}",
+                    path,
+                )
+        compiled = re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise MetadataError(f"pattern is no regular expression ({error})", path) from None
+    if compiled.groups > 1:
+        raise MetadataError("pattern has more than one group", path)
+    return compiled
 
 
 def divide(values: list[float], length: float) -> list[float]:

@@ -57,7 +57,7 @@ class Source:
             else:
                 self.stream = self.file
             self.ahead = self.first_piece()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nobody else knows of the open file yet
             self.close()
             raise
 

@@ -148,6 +148,6 @@ def open_checked(data: bytes, sha256: str, place: str) -> Model:
                 raise CorruptVersion(f"the version {sha256[:12]} gives no finite score; train it again.", place)
     except DespamError:
         raise
-    except Exception as error:
+    except Exception as error:  # anybody's bytes: whatever they raise, such a version must not take over
         raise CorruptVersion(f"the version {sha256[:12]} opens but cannot score; train it again.", place) from error
     return model

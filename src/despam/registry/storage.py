@@ -106,7 +106,7 @@ class Storage:
             return stoppable(work) if self.retries else work()
         except DespamError:
             raise
-        except BaseException as error:
+        except BaseException as error:  # the door to obstore: what is not known by name becomes a sentence
             kind = type(error).__name__
             if not isinstance(error, Exception) and kind != "PanicException":
                 raise  # Ctrl-C; a panic inside obstore is no Exception either
@@ -121,6 +121,7 @@ class Storage:
     def get(self, path: str, unless_etag: str = "", limit_bytes: int = SMALL_BYTES) -> Found | None:
         """Read an object; None when there is none. Raises CorruptVersion when it is larger than the limit."""
         import obstore
+        from obstore.exceptions import NotModifiedError
 
         def read() -> Found:
             result = obstore.get(self.store, path, options={"if_none_match": unless_etag} if unless_etag else None)
@@ -133,10 +134,8 @@ class Storage:
             found: Found = self._call(f"reading {path}", read)
         except FileNotFoundError:
             return None
-        except Exception as error:
-            if type(error).__name__ == "NotModifiedError":
-                return Found(b"", unless_etag, None, None, unchanged=True)
-            raise
+        except NotModifiedError:
+            return Found(b"", unless_etag, None, None, unchanged=True)
         return found
 
     def get_start(self, path: str, start: int, length: int) -> bytes:
@@ -162,6 +161,7 @@ class Storage:
     def create(self, path: str, data: bytes) -> bool:
         """Write an object that is not there yet; False when it is, perhaps by an attempt whose answer got lost."""
         import obstore
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         for attempt in range(self.retries + 1):
             try:
@@ -171,10 +171,8 @@ class Storage:
                 if not error.passing or attempt == self.retries:
                     raise  # obstore tries a conditional write again only where it knows that nothing was written
                 time.sleep(0.1 * 2**attempt)
-            except Exception as error:
-                if type(error).__name__ in ("AlreadyExistsError", "PreconditionError"):
-                    return False
-                raise
+            except (AlreadyExistsError, PreconditionError):
+                return False
         self._settle(path)
         return True
 
@@ -192,16 +190,15 @@ class Storage:
         if self.folder:
             return self._swap_locked(path, data, old)
         import obstore
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         wanted: Any = {"e_tag": old.etag}
         if old.generation:
             wanted["version"] = old.generation
         try:
             self._call(f"writing {path}", lambda: obstore.put(self.store, path, data, mode=wanted))
-        except Exception as error:
-            if type(error).__name__ in ("AlreadyExistsError", "PreconditionError", "FileNotFoundError"):
-                return False
-            raise
+        except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+            return False
         return True
 
     def _swap_locked(self, path: str, data: bytes, old: Found) -> bool:

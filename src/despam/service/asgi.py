@@ -130,7 +130,7 @@ class App:
         try:
             async with asyncio.timeout(self.body_seconds):
                 await self.collect(body, receive)
-        except BaseException as error:
+        except BaseException as error:  # a cancelled request too gives back what it held
             self.held_bytes -= len(body)
             if isinstance(error, TimeoutError):
                 raise RequestRefused(408, TOO_SLOW) from None

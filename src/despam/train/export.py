@@ -72,7 +72,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise DataError(f"cannot be written ({error.strerror}); free space or give another path", str(target)) from None
-    except BaseException:
+    except BaseException:  # Ctrl-C too leaves no half-written file behind
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from despam.core.token_pattern import refusal
 from despam.errors import PickleRefused
 from despam.train.attributes import Vector, diagonal, get, kind_of, need, shown, vector
 from despam.train.inert import Array
@@ -275,15 +276,22 @@ def custom(kind: str, key: str, value: Any) -> PickleRefused:
 
 
 def read_pattern(thing: Any) -> str:
-    """Check the token pattern as the core will use it."""
+    """Check the token pattern as the core will use it, before it is compiled, which may be slow too."""
     pattern = get(thing, "token_pattern")
+    if not isinstance(pattern, str):
+        raise PickleRefused(f"the token_pattern is no regular expression but {shown(pattern)}")
     try:
+        if why := refusal(pattern):
+            example = r"(?u)\b\w\w+\b"
+            raise PickleRefused(
+                f"the token_pattern {shown(pattern)} {why}; fit the vectorizer with a plainer one, as {example!r}"
+            )
         compiled = re.compile(pattern)
-    except (re.error, TypeError, RecursionError, OverflowError) as error:
+    except (re.error, RecursionError, OverflowError) as error:
         raise PickleRefused(f"the token_pattern is no regular expression ({error})") from error
     if compiled.groups > 1:
         raise PickleRefused("the token_pattern has more than one group; scikit-learn refuses that too")
-    return str(pattern)
+    return pattern
 
 
 def read_stop_words(value: Any) -> list[str]:
