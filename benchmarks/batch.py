@@ -33,6 +33,7 @@ class Run(NamedTuple):
     """What one run of the command cost."""
 
     seconds: float
+    cpu_seconds: float  # of all processes
     parent_mb: float
     worker_mb: float  # the largest worker, 0 without
     early_mb: float  # all processes, in the second quarter
@@ -97,27 +98,24 @@ def run(source: Path, jobs: int) -> Run:
         str(jobs),
     ]
     before = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peaks: dict[int, float] = {}
     sums: list[float] = []
-    while process.poll() is None:
+    while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
         ids = [process.pid, *children(process.pid)]
         peaks |= {each: max(peaks.get(each, 0.0), memory_mb(each, "status", "VmHWM:")) for each in ids}
         sums.append(sum(memory_mb(each, "smaps_rollup", "Pss:") for each in ids))
         time.sleep(0.25)
     seconds = time.perf_counter() - before
+    _, status, used = ended
+    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}")
     target.unlink()
     parent = peaks.pop(process.pid)
     quarter = max(1, len(sums) // 4)
-    return Run(
-        seconds,
-        parent,
-        max(peaks.values(), default=0.0),
-        max(sums[quarter : 2 * quarter] or sums),
-        max(sums[-quarter:]),
-    )
+    early, late = max(sums[quarter : 2 * quarter] or sums), max(sums[-quarter:])
+    return Run(seconds, used.ru_utime + used.ru_stime, parent, max(peaks.values(), default=0.0), early, late)
 
 
 def children(parent: int) -> list[int]:
@@ -139,13 +137,11 @@ def memory_mb(process: int, file: str, name: str) -> float:
 
 def report(jobs: int, rows: int, found: Run, load: float) -> None:
     """Print one run."""
-    over = " (over 60)" if max(found.parent_mb, found.worker_mb) > MEMORY_LIMIT_MB else ""
-    print(
-        f"--jobs {jobs}: {rows / found.seconds:9,.0f} rows a second ({found.seconds:.1f} s), peak of the parent "
-        f"{found.parent_mb:.0f} MB, of a worker {found.worker_mb:.0f} MB{over}; "
-        f"together {found.early_mb:.0f} MB early, {found.late_mb:.0f} MB late; load before {load:.1f}",
-        flush=True,
-    )
+    over = f" (over {MEMORY_LIMIT_MB})" if max(found.parent_mb, found.worker_mb) > MEMORY_LIMIT_MB else ""
+    print(f"--jobs {jobs}: {rows / found.seconds:9,.0f} rows a second", end="")
+    print(f" ({found.seconds:.1f} s, CPU {found.cpu_seconds:.1f} s; load before {load:.1f})", end="")
+    print(f", peak of the parent {found.parent_mb:.0f} MB, of a worker {found.worker_mb:.0f} MB{over}", end="")
+    print(f"; together {found.early_mb:.0f} MB early, {found.late_mb:.0f} MB late", flush=True)
 
 
 def check_rate(found: dict[int, list[Run]]) -> None:
@@ -153,6 +149,8 @@ def check_rate(found: dict[int, list[Run]]) -> None:
     one, two = ([each.seconds for each in runs] for runs in found.values())
     fastest, median = min(one) / min(two), statistics.median(one) / statistics.median(two)
     print(f"two jobs are {fastest:.2f} times as fast as one (fastest), {median:.2f} (medians); the aim is {RATE_LIMIT}")
+    free = 2 * min(each.cpu_seconds for each in found[1]) / min(each.cpu_seconds for each in found[2])
+    print(f"by their CPU time alone: {free:.2f} on two cores that nobody else uses")
 
 
 if __name__ == "__main__":

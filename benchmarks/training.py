@@ -2,7 +2,7 @@
 
     make bench-training
 
-Trains on the SMS Spam Collection and, where the larger corpora are, on the 68,000 messages that may be trained on. The
+Trains on the SMS Spam Collection and, where the larger corpora are, on all messages that may be trained on. The
 whole is the real command, the peak is what the kernel says of its process; the stages come from a second process that
 calls the same functions. Then real mails of Enron of 8 to 12 KB are scored on both engines. What is not on this machine
 is skipped, and the skip is printed.
