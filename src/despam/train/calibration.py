@@ -1,8 +1,9 @@
 """From scores to probabilities and cutoffs, on scores of messages the model has not learnt from.
 
-Knows out-of-fold scores and labels. Does not know features or files. The probability is Platt's: 1 / (1 + exp(-(a s
-+ b))), with his targets, so that a perfect separation does not give infinite certainty. The cutoff is the score of
-the highest accuracy, or the promise that was asked for.
+Knows out-of-fold scores and labels, and those of sources left out. Does not know features or files. The probability is
+Platt's: 1 / (1 + exp(-(a s + b))), with his targets, so that a perfect separation does not give infinite certainty. The
+cutoff is the score of the highest accuracy, or the promise that was asked for; a promise is about messages from
+elsewhere where sources were left out to set it on.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Calibration:
     promise: promise.Promise | None = None
 
 
-Sources = Mapping[str, tuple[int, int]]  # name -> its first row and the one after its last
+Elsewhere = Mapping[str, tuple[list[float], list[float]]]  # source -> scores of its ham and spam when it was left out
 
 
 def calibrate(
@@ -42,27 +43,24 @@ def calibrate(
     max_false_positives: float | None = None,
     unsure: tuple[float, float] = (0.2, 0.8),
     unsure_rates: tuple[float, float] | None = None,
-    sources: Sources | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Calibration:
     """Fit probability and cutoffs; `unsure_rates` (of ham, of spam) take the place of the two probabilities.
 
-    With `sources`, the scores are of models that have not learnt from the row's source: only rows of these count, and
-    each source counts once.
+    Every rate that is asked for is a promise: it is set on `elsewhere` where that is given.
     """
-    by_source = dict(sources or {})
-    if by_source:
-        weights = source_weights(len(scores), by_source)
+    ham, spam = scores[labels < 0].tolist(), scores[labels > 0].tolist()
     a, b = platt(scores, labels > 0, weights)
     kept = None
     if max_false_positives is None:
-        score = best_cutoff(scores, labels, weights if by_source else None)
+        score = best_cutoff(scores, labels)
     else:
-        kept = promised(scores, labels, max_false_positives, by_source)
+        kept = promised(ham, spam, max_false_positives, elsewhere)
         score = kept.cutoff_score
     cutoff = as_probability(a * score + b)
     low, high = unsure
     if unsure_rates is not None:
-        ends = unsure_ends(scores, labels, unsure_rates, by_source)
+        ends = unsure_ends(ham, spam, unsure_rates, elsewhere)
         low, high = (as_probability(a * end + b) for end in ends)
     if not 0 <= low <= high <= 1:
         raise SettingError(
@@ -71,35 +69,27 @@ def calibrate(
     return Calibration(a, b, cutoff, min(low, cutoff), max(high, cutoff), kept)
 
 
-def source_weights(rows: int, sources: Sources) -> Floats:
-    """Weigh rows so that each source counts once; rows of none count nothing."""
-    weights = np.zeros(rows)
-    for first, last in sources.values():
-        weights[first:last] = rows / len(sources) / (last - first)
-    return weights
-
-
-def of_class(scores: Floats, chosen: NDArray[np.bool_], sources: Sources) -> dict[str, list[float]]:
-    """Give the chosen scores of each source."""
-    return {name: scores[first:last][chosen[first:last]].tolist() for name, (first, last) in sources.items()}
-
-
-def promised(scores: Floats, labels: NDArray[np.int8], rate: float, sources: Sources) -> promise.Promise:
-    """Give the cutoff that loses at most `rate` of the ham: of all together, or of the sources on average."""
-    ham, spam = labels < 0, labels > 0
-    if sources:
-        return promise.cutoff_by_source(of_class(scores, ham, sources), rate, of_class(scores, spam, sources))
-    return promise.cutoff(scores[ham].tolist(), rate, scores[spam].tolist())
+def promised(ham: list[float], spam: list[float], rate: float, elsewhere: Elsewhere | None) -> promise.Promise:
+    """Give the cutoff that loses at most `rate` of the ham: of all together, or of the sources left out on average."""
+    if not elsewhere:
+        return promise.cutoff(ham, rate, spam)
+    return promise.cutoff_by_source(
+        {name: scores[0] for name, scores in elsewhere.items()},
+        rate,
+        {name: scores[1] for name, scores in elsewhere.items()},
+    )
 
 
 def unsure_ends(
-    scores: Floats, labels: NDArray[np.int8], rates: tuple[float, float], sources: Sources
+    ham: list[float], spam: list[float], rates: tuple[float, float], elsewhere: Elsewhere | None
 ) -> tuple[float, float]:
     """Give the two scores between which a verdict is unsure: at most so much ham above, so much spam below."""
-    if not sources:
-        return promise.unsure_from_rates(scores[labels < 0].tolist(), scores[labels > 0].tolist(), *rates)
-    high = promised(scores, labels, rates[0], sources).cutoff_score
-    low = -promised(-scores, -labels, rates[1], sources).cutoff_score
+    if not elsewhere:
+        return promise.unsure_from_rates(ham, spam, *rates)
+    mirrored = {name: ([-s for s in bad], [-s for s in good]) for name, (good, bad) in elsewhere.items()}
+    high = promised(ham, spam, rates[0], elsewhere).cutoff_score
+    low = -promised(spam, ham, rates[1], mirrored).cutoff_score
+    # where the two overlap nothing is unsure
     return (low, high) if low <= high else ((low + high) / 2, (low + high) / 2)
 
 
@@ -142,12 +132,11 @@ def sigmoid_loss(scores: Floats, target: Floats, weights: Floats, a: float, b: f
     return float(weights @ (np.logaddexp(0, z) - target * z))
 
 
-def best_cutoff(scores: Floats, labels: NDArray[np.int8], weights: Floats | None = None) -> float:
+def best_cutoff(scores: Floats, labels: NDArray[np.int8]) -> float:
     """Give the score of the highest accuracy: the middle of the widest run of equally good places."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
-    gains = np.where(labels > 0, 1, -1) if weights is None else np.where(labels > 0, weights, -weights)
-    right = np.concatenate(([0], np.cumsum(gains[order])))
+    right = np.concatenate(([0], np.cumsum(np.where(labels[order] > 0, 1, -1))))
     # a cutoff lies between two different scores, or beyond the ends
     edges = np.concatenate(([True], ranked[1:] != ranked[:-1], [True]))
     best = np.flatnonzero(edges & (right == right[edges].max()))

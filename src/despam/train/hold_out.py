@@ -1,8 +1,8 @@
-"""Which messages each fit does not see: fifths of all messages, or whole sources.
+"""Which messages each fit does not see: fifths of all messages, or whole sources and one fifth.
 
 Knows labels and names of sources. Refuses to know texts, features and scores. Folds show what a model does on more of
 the same; sources left out show what it does on messages from elsewhere (docs/decisions/0007). Invariant: every message
-is left out by exactly one fit, and by which one does not depend on the order of the rows inside a source.
+is left out by one fit or more, and by which does not depend on the order in which sources were given.
 """
 
 from __future__ import annotations
@@ -28,13 +28,9 @@ class HoldOut:
     """How the rows are left out."""
 
     way: str  # "sources" or "folds"
-    part_of: NDArray[np.int64]  # of each row, the fit that does not see it
-    counted: dict[str, tuple[int, int]]  # by sources: those that set cutoffs, and their first and last rows
-
-    @property
-    def parts(self) -> int:
-        """Count the fits."""
-        return int(self.part_of.max()) + 1
+    left_out: list[NDArray[np.bool_]]  # of each fit, the rows that it does not see
+    usable: dict[str, tuple[int, int]]  # by sources: those that set cutoffs, and their first and last rows
+    part_of: NDArray[np.int64]  # by sources: of each row, the fit that does not see its source
 
 
 def choose(way: str, labels: NDArray[np.int8], sources: Sequence[str], seed: int) -> HoldOut:
@@ -48,9 +44,13 @@ def choose(way: str, labels: NDArray[np.int8], sources: Sequence[str], seed: int
             f"{len(usable)} sources hold {LEAST_HAM} ham and {LEAST_SPAM} spam or more; holding sources out needs "
             f"{LEAST_SOURCES} of them, with half of all messages: give more sources, or hold out folds"
         )
+    folds = make_folds(labels, seed)
     if way == "folds" or not enough:
-        return HoldOut("folds", make_folds(labels, seed), {})
-    return HoldOut("sources", deal(usable, len(labels)), usable)
+        return HoldOut("folds", [folds == fold for fold in range(FOLDS)], {}, folds)
+    part_of = deal(usable, len(labels))
+    parts = [part_of == part for part in range(int(part_of.max()) + 1)]
+    # the last fit is for the probability, which is of more of the same: its two numbers need no more than a fifth
+    return HoldOut("sources", [*parts, folds == 0], usable, part_of)
 
 
 def is_usable(labels: NDArray[np.int8]) -> bool:

@@ -40,6 +40,9 @@ class Settings:
     most_passes: int = 200
     tolerance: float = 1e-3
     bias_prior: float = 1.0
+    leet_copies: tuple[float, float] = (0.4, 0.1)  # share of ham and of spam that is learnt from in leet too
+    word_copies: tuple[float, float] = (0.05, 0.1)  # and with words of real messages behind
+    copy_cost: float = 0.5  # of what the message itself costs
     seed: int = 0
 
     @property
@@ -123,10 +126,19 @@ def make_problem(table: Table, labels: NDArray[np.int8], sources: Sequence[str],
     )
 
 
-def problem_without(problem: Problem, frequency: Floats, rows: NDArray[np.int32], settings: Settings) -> Problem:
-    """Give the problem of the rows that stay when whole sources are left out: nothing of those is in it.
+def with_copies(problem: Problem, made_of: NDArray[np.int32], settings: Settings) -> Problem:
+    """Give the problem with copies of some rows behind them; they tell nothing of how frequent words are."""
+    return problem._replace(
+        labels=np.concatenate([problem.labels, problem.labels[made_of]]),
+        costs=np.concatenate([problem.costs, problem.costs[made_of] * settings.copy_cost]),
+    )
 
-    `frequency` is of the sources that stay. Half of the passes: the others move no figure, and each part costs a fit.
+
+def problem_without(problem: Problem, frequency: Floats, rows: NDArray[np.int32], settings: Settings) -> Problem:
+    """Give the problem of the rows (copies not among them) that stay when sources are left out.
+
+    Nothing of those is in it: `frequency` is of the sources that stay. Half of the passes: the others move no figure,
+    and each part costs a fit.
     """
     costs = problem.costs[rows] / np.where(problem.labels[rows] < 0, settings.ham_cost, 1.0)
     return problem._replace(
