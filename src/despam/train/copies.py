@@ -22,7 +22,7 @@ WORDS = (10, 60)  # of real messages behind the text
 MOST_CHARACTERS = 4_000  # a copy is of the head; features read the first 3,000
 MOST_WORDS = 20_000  # that words are drawn from, a source
 
-LETTER = re.compile("[" + "".join(LEET) + "]", re.IGNORECASE)
+LETTER = re.compile("[" + "".join(LEET) + "".join(LEET).upper() + "]")
 WORD = re.compile(r"[^\W\d_]+")
 
 
