@@ -250,9 +250,7 @@ def report(
     for line in lines if lines is not None else figure_lines(figures):
         click.echo(line)
     if card.get("held_out") == "sources":
-        click.echo(
-            "           (cutoffs are set on sources left out in turn; --hold-out folds sets them on more of the same)"
-        )
+        click.echo("held out   whole sources in turn: promised rates are set on them")
     if promise:
         click.echo(f"promise    {promise}")
     click.echo(f"cutoff     {model.cutoff:.4f}, unsure from {model.unsure_low:.4f} to {model.unsure_high:.4f}")

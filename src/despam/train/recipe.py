@@ -137,14 +137,14 @@ def with_copies(problem: Problem, made_of: NDArray[np.int32], settings: Settings
 def problem_without(problem: Problem, frequency: Floats, rows: NDArray[np.int32], settings: Settings) -> Problem:
     """Give the problem of the rows (copies not among them) that stay when sources are left out.
 
-    Nothing of those is in it: `frequency` is of the sources that stay. Half of the passes: the others move no figure,
-    and each part costs a fit.
+    Nothing of those is in it: `frequency` is of the sources that stay. A third of the passes: the others move scores by
+    a hundredth, and each part costs a fit.
     """
     costs = problem.costs[rows] / np.where(problem.labels[rows] < 0, settings.ham_cost, 1.0)
     return problem._replace(
         costs=problem.costs * (settings.strength / float(costs.mean())),
         prior=bucket_prior(frequency, settings),
-        passes=(settings.passes(len(rows)) + 1) // 2,
+        passes=(settings.passes(len(rows)) + 2) // 3,
     )
 
 
