@@ -124,3 +124,6 @@ def test_training_says_which_way_it_took_and_another_order_gives_the_same_bytes(
     assert by_folds.card["held_out"] == "folds"
     assert by_folds.calibration.promise is not None
     assert by_folds.calibration.promise.sources == 0
+    # nothing is promised: nothing to leave sources out for
+    assert train.train(rows, settings=settings).card["held_out"] == "folds"
+    assert train.train(rows, hold_out="sources", settings=settings).card["held_out"] == "sources"

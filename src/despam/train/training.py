@@ -85,8 +85,8 @@ def train(
 
     Rates that are promised (`max_false_positives`, `unsure_rates`) are set on messages that the scoring model has not
     learnt from. `hold_out` says which: "sources" leaves one source out at a time, so that they hold elsewhere, "folds"
-    a fifth of all messages; "auto" takes sources where four or more hold 100 ham and 20 spam. Probabilities and the
-    cutoff of the highest accuracy are of more of the same either way.
+    a fifth of all messages; "auto" takes sources where a rate is promised and four sources or more hold 100 ham and 20
+    spam. Probabilities and the cutoff of the highest accuracy are of more of the same either way.
     """
     settings = settings or Settings(seed=seed)
     messages = sorted(rows, key=lambda row: (row.source, row.text, row.label or ""))
@@ -94,7 +94,9 @@ def train(
     tell = progress or (lambda stage, done, of: None)
     labels = np.array([1 if row.label == "spam" else -1 for row in messages], np.int8)
     sources = [row.source for row in messages]
-    held = choose(hold_out, labels, sources, settings.seed)
+    promises = max_false_positives is not None or unsure_rates is not None
+    # without a rate to promise, the fits that leave sources out would set nothing
+    held = choose(hold_out if promises or hold_out != "auto" else "folds", labels, sources, settings.seed)
     table, made_of = read_features([row.text for row in messages], labels, sources, settings, tell)
     problem = recipe.with_copies(recipe.make_problem(table, labels, sources, settings), made_of, settings)
     weights, scores = fit_and_score(table, problem, made_of, sources, held, settings, tell)
