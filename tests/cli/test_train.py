@@ -85,6 +85,24 @@ def test_a_promise_on_real_messages_lost_is_kept_or_said_to_be_more_than_the_dat
     assert "real messages support 1 in " in done.stdout
 
 
+def test_what_is_held_out_can_be_asked_for_and_is_said(despam: Run, sms: Path, tmp_path: Path) -> None:
+    done = despam("train", sms, "-o", "m.safetensors", "--hold-out", "sources")
+    assert done.returncode == 3
+    assert "give more sources, or hold out folds" in done.stderr
+    lines = sms.read_text().splitlines(keepends=True)
+    spam, ham = ([line for line in lines if json.loads(line)["label"] == label] for label in ("spam", "ham"))
+    for part in range(4):
+        prizes = [json.dumps({"text": f"{part}{n} prize to claim {n * 7}", "label": "spam"}) + "\n" for n in range(20)]
+        (tmp_path / f"{part}.jsonl").write_text("".join([*spam[part::4], *prizes, *ham[part::4]]))
+    parts = [f"{part}.jsonl" for part in range(4)]
+    done = despam("train", *parts, "-o", "m.safetensors", "--max-false-positives", "1/50")
+    assert done.returncode == 0, done.stderr
+    assert "held out   whole sources in turn" in done.stdout
+    assert "real messages lost on average over 4 sources left out" in done.stdout
+    done = despam("train", *parts, "-o", "m.safetensors", "--hold-out", "folds", "--json")
+    assert json.loads(done.stdout)["held_out"] == "folds"
+
+
 def test_the_unsure_band_is_what_was_asked_for(despam: Run, sms: Path) -> None:
     done = despam("train", sms, "-o", "m.safetensors", "--unsure", "0.1,0.95", "--json")
     assert json.loads(done.stdout)["unsure_between"] == [0.1, 0.95]

@@ -90,6 +90,9 @@ def read_costs(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 )
 @click.option("--max-false-positives", metavar="RATE", callback=read_rate,
               help="Promise to lose at most this share of real messages: 1/1000, 0.1% or 0.001.")  # fmt: skip
+@click.option("--hold-out", type=click.Choice(["auto", "sources", "folds"]),
+              help="Set promised rates on sources left out in turn (they hold elsewhere) or on folds (on more of the "
+              "same); auto, if not given: sources where four hold 100 ham and 20 spam.")  # fmt: skip
 @click.option("--unsure", metavar="LOW,HIGH", callback=read_pair(float, "0.2,0.8"),
               help="Call a verdict unsure between these probabilities; 0.2,0.8 if not given.")  # fmt: skip
 @click.option("--unsure-rates", metavar="HAM,SPAM", callback=read_rates,
@@ -167,7 +170,7 @@ def check_recipe(recipe: str, options: dict[str, Any]) -> None:
     bands = [name for name in ("unsure", "unsure_rates", "unsure_costs") if options[name] is not None]
     if len(bands) > 1:
         raise click.UsageError(f"{flag(bands[0])} and {flag(bands[1])} both set the unsure band; give one of them")
-    ours = [name for name in ("max_false_positives", *bands) if options[name] is not None]
+    ours = [name for name in ("max_false_positives", "hold_out", *bands) if options[name] is not None]
     if recipe == "tfidf" and ours:
         raise click.UsageError(
             f"{flag(ours[0])} belongs to the default recipe; tfidf decides as scikit-learn does, at 0.5"
@@ -183,7 +186,7 @@ def train_default(found: Distinct, output: str, options: dict[str, Any], as_json
     """Learn by the default recipe, save, and say how it did."""
     from despam.train import train
 
-    names = ("seed", "max_false_positives", "unsure", "unsure_rates")
+    names = ("seed", "max_false_positives", "hold_out", "unsure", "unsure_rates")
     extra = {name: options[name] for name in names if options[name] is not None}
     if options["unsure_costs"] is not None:
         extra["unsure"] = options["unsure_costs"]
@@ -238,7 +241,7 @@ def report(
             "messages": len(found.rows), "spam": sum(row.label == "spam" for row in found.rows),
             "ham": sum(row.label == "ham" for row in found.rows), "cutoff": model.cutoff,
             "unsure_between": [model.unsure_low, model.unsure_high], "promise": promise,
-            "figures": card.get("figures", {}),
+            "held_out": card.get("held_out"), "figures": card.get("figures", {}),
         }  # fmt: skip
         click.echo(json.dumps(result, ensure_ascii=False))
         return
@@ -246,6 +249,8 @@ def report(
     click.echo(f"learnt     from {len(found.rows):,} messages: {spam:,} spam, {len(found.rows) - spam:,} ham")
     for line in lines if lines is not None else figure_lines(figures):
         click.echo(line)
+    if card.get("held_out") == "sources":
+        click.echo("held out   whole sources in turn: promised rates are set on them")
     if promise:
         click.echo(f"promise    {promise}")
     click.echo(f"cutoff     {model.cutoff:.4f}, unsure from {model.unsure_low:.4f} to {model.unsure_high:.4f}")

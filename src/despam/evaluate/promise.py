@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from despam.errors import EvaluationError, SettingError
@@ -33,15 +33,28 @@ class Promise:
     false_positives: int  # of these ham
     recall: float | None  # of the spam handed in; None when there was none
     kept: bool  # the data support what was asked
+    sources: int = 0  # how many were left out in turn; 0: scores of folds
+    worst: tuple[str, float] = ("", 0.0)  # the source that loses most at the cutoff, and the share it loses
 
     @property
     def sentence(self) -> str:
         """Say in one sentence what is promised."""
         price = "" if self.recall is None else f"; it catches {self.recall:.1%} of the spam"
+        if self.kept and self.sources:
+            return (
+                f"at most {in_words(self.asked_rate)} real messages lost on average over {self.sources} sources left "
+                f"out, {self.worst[1]:.2%} of {self.worst[0]} at worst{price}"
+            )
         if self.kept:
             return (
                 f"at most {in_words(self.asked_rate)} real messages lost (95 % sure; "
                 f"{self.false_positives:,} of {self.ham:,} lie above the cutoff){price}"
+            )
+        if self.sources:
+            return (
+                f"{self.ham:,} real messages of {self.sources} sources, each source counted once, support "
+                f"{in_words(self.supported_rate)}, not {in_words(self.asked_rate)}: the cutoff lies above all of "
+                f"them{price}; for {in_words(self.asked_rate)} give more real messages of the small sources"
             )
         return (
             f"{self.ham:,} real messages support {in_words(self.supported_rate)}, not {in_words(self.asked_rate)}: the "
@@ -52,8 +65,7 @@ class Promise:
 
 def cutoff(ham_scores: Sequence[float], rate: float, spam_scores: Sequence[float] = ()) -> Promise:
     """Find the lowest cutoff whose 95 % bound on the share of lost ham keeps `rate`."""
-    if not 0 < rate < 1:
-        raise SettingError(f"a rate of lost real messages lies between 0 and 1, not at {rate:g}: try 1/1000")
+    _check_rate(rate)
     ham = sorted(ham_scores, reverse=True)
     if not ham:
         raise EvaluationError("a promise about real messages needs the scores of some: there is no ham in the data")
@@ -70,6 +82,48 @@ def cutoff(ham_scores: Sequence[float], rate: float, spam_scores: Sequence[float
         recall=sum(s >= score for s in spam_scores) / len(spam_scores) if spam_scores else None,
         kept=count >= 0,
     )
+
+
+def cutoff_by_source(
+    ham_scores: Mapping[str, Sequence[float]], rate: float, spam_scores: Mapping[str, Sequence[float]] | None = None
+) -> Promise:
+    """Find the lowest cutoff at which the sources lose `rate` of their ham on average, each counted once.
+
+    The scores of a source are of a model that has not learnt from it. How sources differ outweighs chance inside them,
+    and a handful of sources gives no bound for the next: the mean is what is promised, the worst is said.
+    """
+    _check_rate(rate)
+    ranked = sorted(
+        ((score, 1 / len(scores)) for scores in ham_scores.values() for score in scores), key=lambda pair: -pair[0]
+    )
+    # the ham of a fair sample that would say as much as these sources, each counted once (Kish)
+    worth = int(len(ham_scores) ** 2 / math.fsum(1 / len(scores) for scores in ham_scores.values()))
+    kept = worth >= ham_needed(rate)
+    allowed = rate * len(ham_scores) * (1 + 1e-12) if kept else 0.0
+    count, lost = 0, 0.0
+    while count < len(ranked) - 1 and lost + ranked[count][1] <= allowed:
+        lost += ranked[count][1]
+        count += 1
+    false, score = _place([score for score, _ in ranked], count)
+    shares = {name: sum(s >= score for s in scores) / len(scores) for name, scores in ham_scores.items()}
+    worst = max(sorted(shares), key=lambda name: shares[name])
+    caught = [sum(s >= score for s in scores) / len(scores) for scores in (spam_scores or {}).values()]
+    return Promise(
+        cutoff_score=score,
+        asked_rate=rate,
+        supported_rate=rate if kept else upper_bound(0, worth, CONFIDENCE),
+        ham=len(ranked),
+        false_positives=false,
+        recall=sum(caught) / len(caught) if caught else None,
+        kept=kept,
+        sources=len(ham_scores),
+        worst=(worst, shares[worst]),
+    )
+
+
+def _check_rate(rate: float) -> None:
+    if not 0 < rate < 1:
+        raise SettingError(f"a rate of lost real messages lies between 0 and 1, not at {rate:g}: try 1/1000")
 
 
 def _count_within(ham: int, rate: float) -> int:

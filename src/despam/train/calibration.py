@@ -1,13 +1,15 @@
 """From scores to probabilities and cutoffs, on scores of messages the model has not learnt from.
 
-Knows out-of-fold scores and labels. Does not know features or files. The probability is Platt's: 1 / (1 + exp(-(a s
-+ b))), with his targets, so that a perfect separation does not give infinite certainty. The cutoff is the score of
-the highest accuracy, or the promise that was asked for.
+Knows out-of-fold scores and labels, and those of sources left out. Does not know features or files. The probability is
+Platt's: 1 / (1 + exp(-(a s + b))), with his targets, so that a perfect separation does not give infinite certainty. The
+cutoff is the score of the highest accuracy, or the promise that was asked for; a promise is about messages from
+elsewhere where sources were left out to set it on.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +33,9 @@ class Calibration:
     promise: promise.Promise | None = None
 
 
+Elsewhere = Mapping[str, tuple[list[float], list[float]]]  # source -> scores of its ham and spam when it was left out
+
+
 def calibrate(
     scores: Floats,
     labels: NDArray[np.int8],
@@ -38,25 +43,54 @@ def calibrate(
     max_false_positives: float | None = None,
     unsure: tuple[float, float] = (0.2, 0.8),
     unsure_rates: tuple[float, float] | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Calibration:
-    """Fit probability and cutoffs; `unsure_rates` (of ham, of spam) take the place of the two probabilities."""
+    """Fit probability and cutoffs; `unsure_rates` (of ham, of spam) take the place of the two probabilities.
+
+    Every rate that is asked for is a promise: it is set on `elsewhere` where that is given.
+    """
+    ham, spam = scores[labels < 0].tolist(), scores[labels > 0].tolist()
     a, b = platt(scores, labels > 0, weights)
     kept = None
     if max_false_positives is None:
         score = best_cutoff(scores, labels)
     else:
-        kept = promise.cutoff(scores[labels < 0].tolist(), max_false_positives, scores[labels > 0].tolist())
+        kept = promised(ham, spam, max_false_positives, elsewhere)
         score = kept.cutoff_score
     cutoff = as_probability(a * score + b)
     low, high = unsure
     if unsure_rates is not None:
-        ends = promise.unsure_from_rates(scores[labels < 0].tolist(), scores[labels > 0].tolist(), *unsure_rates)
+        ends = unsure_ends(ham, spam, unsure_rates, elsewhere)
         low, high = (as_probability(a * end + b) for end in ends)
     if not 0 <= low <= high <= 1:
         raise SettingError(
             f"the unsure band is {low:g} to {high:g}; give two probabilities in order, 0.2,0.8 for example"
         )
     return Calibration(a, b, cutoff, min(low, cutoff), max(high, cutoff), kept)
+
+
+def promised(ham: list[float], spam: list[float], rate: float, elsewhere: Elsewhere | None) -> promise.Promise:
+    """Give the cutoff that loses at most `rate` of the ham: of all together, or of the sources left out on average."""
+    if not elsewhere:
+        return promise.cutoff(ham, rate, spam)
+    return promise.cutoff_by_source(
+        {name: scores[0] for name, scores in elsewhere.items()},
+        rate,
+        {name: scores[1] for name, scores in elsewhere.items()},
+    )
+
+
+def unsure_ends(
+    ham: list[float], spam: list[float], rates: tuple[float, float], elsewhere: Elsewhere | None
+) -> tuple[float, float]:
+    """Give the two scores between which a verdict is unsure: at most so much ham above, so much spam below."""
+    if not elsewhere:
+        return promise.unsure_from_rates(ham, spam, *rates)
+    mirrored = {name: ([-s for s in bad], [-s for s in good]) for name, (good, bad) in elsewhere.items()}
+    high = promised(ham, spam, rates[0], elsewhere).cutoff_score
+    low = -promised(spam, ham, rates[1], mirrored).cutoff_score
+    # where the two overlap nothing is unsure
+    return (low, high) if low <= high else ((low + high) / 2, (low + high) / 2)
 
 
 def as_probability(log_odds: float) -> float:

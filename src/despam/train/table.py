@@ -92,7 +92,8 @@ class Table:
             counts += np.bincount(ids[at:stop][fresh], minlength=self.mask + 1)
         return counts
 
-    def known_words(self, least: int) -> NDArray[np.uint32]:
-        """Give the hashes of words that occur in at least `least` rows."""
-        hashes, counts = np.unique(np.frombuffer(self._words, np.uint32), return_counts=True)
+    def known_words(self, least: int, rows: int) -> NDArray[np.uint32]:
+        """Give the hashes of words that occur in at least `least` of the first rows."""
+        words = np.frombuffer(self._words, np.uint32)[: self._word_ends[rows - 1]]
+        hashes, counts = np.unique(words, return_counts=True)
         return np.asarray(hashes[counts >= least], np.uint32)

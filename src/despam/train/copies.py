@@ -1,0 +1,65 @@
+"""Disguised copies of some messages, so that a disguise by itself means little.
+
+Knows texts, classes and sources. Refuses to know the tables of `evaluate`: a model is never measured on the very
+substitutions it was shown (tests/train/test_copies.py). Real messages are disguised more often than spam: what must be
+learnt is that digits inside words do not make a message spam. Invariant: which messages are copied, and how, depends
+on seed and text alone, not on the order of the rows inside a source.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from despam.train.recipe import Settings, source_blocks
+
+# letter -> what a copy writes for it; measuring uses other signs for each letter
+LEET = {"a": "6^", "b": "6", "e": "6€", "g": "6", "i": "7;", "l": "7/", "o": "*", "s": "6§", "t": "1", "z": "7"}
+LEET_SHARE = (0.2, 0.4)  # of the letters that have a sign
+WORDS = (10, 60)  # of real messages behind the text
+MOST_CHARACTERS = 4_000  # a copy is of the head; features read the first 3,000
+MOST_WORDS = 20_000  # that words are drawn from, a source
+
+LETTER = re.compile("[" + "".join(LEET) + "".join(LEET).upper() + "]")
+WORD = re.compile(r"[^\W\d_]+")
+
+
+class Copy(NamedTuple):
+    """A text, and the row it was made of."""
+
+    text: str
+    row: int
+
+
+def make_copies(texts: Sequence[str], spam: Sequence[bool], sources: Sequence[str], settings: Settings) -> list[Copy]:
+    """Copy a share of each class in leet, and a share with words of real messages of its source behind."""
+    copies: list[Copy] = []
+    for first, last in source_blocks(sources):
+        real = good_words([texts[row] for row in range(first, last) if not spam[row]], settings.seed)
+        for row in range(first, last):
+            chance = random.Random(f"{settings.seed}/{texts[row]}")
+            head = texts[row][:MOST_CHARACTERS]
+            if chance.random() < settings.leet_copies[spam[row]]:
+                copies.append(Copy(in_leet(head, chance), row))
+            if chance.random() < settings.word_copies[spam[row]] and real:
+                words = chance.choices(real, k=chance.randint(*WORDS))
+                copies.append(Copy(f"{head} {' '.join(words)}", row))
+    return copies
+
+
+def in_leet(text: str, chance: random.Random) -> str:
+    """Write signs for some letters."""
+    share = chance.uniform(*LEET_SHARE)
+    return LETTER.sub(lambda m: chance.choice(LEET[m[0].lower()]) if chance.random() < share else m[0], text)
+
+
+def good_words(texts: list[str], seed: int) -> list[str]:
+    """Draw words of real messages, each as often as it occurs."""
+    words: list[str] = []
+    for text in random.Random(seed).sample(texts, len(texts)):
+        words += WORD.findall(text[:MOST_CHARACTERS])
+        if len(words) >= MOST_WORDS:
+            break
+    return words[:MOST_WORDS]

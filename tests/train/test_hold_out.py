@@ -1,0 +1,129 @@
+"""Sources left out: which, and that a promise set on them holds where one set on folds does not."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from despam import train
+from despam.errors import SettingError, TrainingError
+from despam.evaluate import promise
+from despam.train import hold_out
+from despam.train.calibration import calibrate
+from despam.train.estimator import Labelled
+
+
+def many(sizes: dict[str, tuple[int, int]]) -> tuple[np.ndarray, list[str]]:
+    """Labels and sources of so many ham and spam a source."""
+    labels, sources = [], []
+    for name, (ham, spam) in sorted(sizes.items()):
+        labels += [-1] * ham + [1] * spam
+        sources += [name] * (ham + spam)
+    return np.array(labels, np.int8), sources
+
+
+FOUR = dict.fromkeys("abcd", (100, 20))
+
+
+def test_four_sources_with_enough_of_both_classes_are_left_out_in_turn() -> None:
+    held = hold_out.choose("auto", *many(FOUR), seed=0)
+    assert held.way == "sources"
+    assert list(held.usable) == ["a", "b", "c", "d"]
+    assert [int(rows.sum()) for rows in held.left_out[:-1]] == [120] * 4
+    assert sum(rows.astype(int) for rows in held.left_out[:-1]).tolist() == [1] * 480
+    assert int(held.left_out[-1].sum()) == 96
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"a": (300, 300)},
+        {**FOUR, "d": (99, 20)},
+        {**FOUR, "d": (100, 19)},
+        {**FOUR, "ham only": (1_000, 0)},
+    ],
+)
+def test_few_sources_and_a_large_rest_are_left_out_by_folds(sizes: dict[str, tuple[int, int]]) -> None:
+    held = hold_out.choose("auto", *many(sizes), seed=0)
+    assert (held.way, len(held.left_out), held.usable) == ("folds", hold_out.FOLDS, {})
+    with pytest.raises(TrainingError, match="give more sources"):
+        hold_out.choose("sources", *many(sizes), seed=0)
+
+
+def test_small_sources_are_one_part_and_many_share_parts() -> None:
+    labels, sources = many({f"s{n:02}": (100, 20 + n) for n in range(13)} | {"t": (5, 5), "u": (1, 0)})
+    held = hold_out.choose("sources", labels, sources, seed=0)
+    assert len(held.usable) == 13
+    assert len(held.left_out) == hold_out.MOST_PARTS + 2
+    assert int(held.left_out[hold_out.MOST_PARTS].sum()) == 11
+    assert all(len({held.part_of[row] for row in range(*block)}) == 1 for block in held.usable.values())
+
+
+def test_an_unknown_way_is_refused() -> None:
+    with pytest.raises(SettingError, match="not by 'halves'"):
+        hold_out.choose("halves", *many(FOUR), seed=0)
+
+
+def test_each_source_counts_once_and_the_worst_is_named() -> None:
+    """The large source loses nothing, the small one all that is allowed."""
+    ham = {"large": [-1.0 - n / 10_000 for n in range(10_000)], "small": [n / 1000 for n in range(1_000)]}
+    made = promise.cutoff_by_source(ham, 1 / 100, {"large": [2.0], "small": [0.5, 2.0]})
+    assert made.kept
+    assert made.false_positives == 20
+    assert made.worst == ("small", 0.02)
+    assert made.recall == 0.75
+    assert "on average over 2 sources left out, 2.00% of small at worst" in made.sentence
+    poor = promise.cutoff_by_source({"a": [0.0] * 100, "b": [1.0] * 100}, 1 / 1000)
+    assert (poor.kept, poor.false_positives) == (False, 0)
+    assert poor.cutoff_score > 1
+    assert "support 1 in 67, not 1 in 1,000" in poor.sentence
+
+
+def test_a_promise_on_sources_holds_where_one_on_folds_is_broken() -> None:
+    """Sources whose ham scores are shifted, each by its own amount: 100 times, the mean loss on the next source."""
+    rng = np.random.default_rng(0)
+    lost: dict[str, list[float]] = {"folds": [], "sources": []}
+    for _ in range(100):
+        shift = rng.normal(2, 0.5, 9)
+        # a fit that has seen a source has learnt its shift; one that has not finds it in the scores
+        seen = [rng.normal(-4, 1, 500) for _ in range(8)]
+        unseen = [scores + own for scores, own in zip(seen, shift, strict=False)]
+        spam = rng.normal(4, 1, 800)
+        scores, labels = np.concatenate([*seen, spam]), np.repeat([-1, 1], [4_000, 800]).astype(np.int8)
+        elsewhere = {str(n): (ham.tolist(), spam.tolist()) for n, ham in enumerate(unseen)}
+        fresh = rng.normal(-4, 1, 500) + shift[8]
+        for way, given in (("folds", None), ("sources", elsewhere)):
+            found = calibrate(scores, labels, np.ones(4_800), 0.01, elsewhere=given)
+            assert found.promise is not None
+            lost[way].append(float((fresh >= found.promise.cutoff_score).mean()))
+    # eight sources bound nothing, so a little is lost beyond the promise
+    assert np.mean(lost["folds"]) > 0.2
+    assert np.mean(lost["sources"]) < 0.015
+
+
+def test_training_says_which_way_it_took_and_another_order_gives_the_same_bytes() -> None:
+    """Four small sources with words of their own."""
+    rng = random.Random(0)
+    rows = [
+        Labelled(f"{word} {source} {rng.randrange(10_000)} {rng.choice(['we', 'you', 'they'])}", label, source)
+        for source in "abcd"
+        for label, word, count in (("ham", "lunch", 110), ("spam", "prize", 30))
+        for _ in range(count)
+    ]
+    settings = train.Settings(bits=12)
+    by_sources = train.train(rows, max_false_positives=0.1, settings=settings)
+    assert by_sources.card["held_out"] == "sources"
+    assert by_sources.calibration.promise is not None
+    assert by_sources.calibration.promise.sources == 4
+    assert set(by_sources.card["figures"]["by_source"]) == set("abcd")
+    rng.shuffle(rows)
+    assert train.train(rows, max_false_positives=0.1, settings=settings).data == by_sources.data
+    by_folds = train.train(rows, max_false_positives=0.1, hold_out="folds", settings=settings)
+    assert by_folds.card["held_out"] == "folds"
+    assert by_folds.calibration.promise is not None
+    assert by_folds.calibration.promise.sources == 0
+    # nothing is promised: nothing to leave sources out for
+    assert train.train(rows, settings=settings).card["held_out"] == "folds"
+    assert train.train(rows, hold_out="sources", settings=settings).card["held_out"] == "sources"
