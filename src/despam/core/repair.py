@@ -150,26 +150,18 @@ def cut_source(text: str, kinds: set[str]) -> list[Edit]:
 
 def unseen_blocks(text: str, limit: int) -> Iterator[tuple[int, int]]:
     """Find comments, styles and scripts that start and end before `limit`, in one pass of plain searches."""
-    marks = (("<!--", "-->"), ("<style", "</style>"), ("<STYLE", "</STYLE>"), ("<script", "</script>"))
-    ahead = [text.find(opening, 0, limit) for opening, _ in marks]
+    ends = {"<!--": "-->", "<style": "</style>", "<STYLE": "</STYLE>", "<script": "</script>"}
+    opening = re.compile("|".join(ends))
     at = 0
-    while True:
-        ahead = [
-            text.find(mark[0], at, limit) if 0 <= place < at else place
-            for mark, place in zip(marks, ahead, strict=True)
-        ]
-        open_places = [place for place in ahead if place >= 0]
-        if not open_places:
-            return
-        start = min(open_places)
-        which = ahead.index(start)
-        closing = marks[which][1]
-        end = text.find(closing, start, limit)
+    while ends and (found := opening.search(text, at, limit)):
+        closing = ends[found[0]]
+        end = text.find(closing, found.start(), limit)
         if end < 0:
-            ahead[which] = -1  # never closed: none that starts later is closed either
+            del ends[found[0]]  # never closed: none that starts later is closed either
+            opening = re.compile("|".join(ends))
             continue
         at = end + len(closing)
-        yield start, at
+        yield found.start(), at
 
 
 def strip_html(text: str, kinds: set[str]) -> list[Edit]:
@@ -183,7 +175,8 @@ def strip_html(text: str, kinds: set[str]) -> list[Edit]:
         name = (tag[2] or "").lower()
         if hidden:
             if tag[1] and name == hidden:
-                edits = [edit for edit in edits if edit[0] < hidden_start]
+                while edits and edits[-1][0] >= hidden_start:  # from the end: a filter of all is quadratic
+                    edits.pop()
                 edits.append((hidden_start, tag.end(), " "))
                 hidden = ""
                 continue
@@ -274,13 +267,13 @@ def drop_unseen(text: str, kinds: set[str]) -> list[Edit]:
 
 def make_compatible(text: str, kinds: set[str]) -> list[Edit]:
     """Apply NFKC where it changes something, cluster by cluster, so that offsets stay exact."""
-    from unicodedata import combining, normalize
+    from unicodedata import combining, is_normalized, normalize
 
     edits: list[Edit] = []
     for run in NOT_ASCII.finditer(text):
         start = max(run.start() - 1, 0)  # a combining mark may belong to the ASCII letter before
         span = text[start : run.end()]
-        if normalize("NFKC", span) == span:
+        if is_normalized("NFKC", span):  # not by normalizing: marks out of order are sorted in quadratic time
             continue
         at = 0
         while at < len(span):
