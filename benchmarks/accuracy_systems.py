@@ -50,13 +50,19 @@ def timed(fit: Fit) -> Fit:
 @timed
 def despam_file(rows: Sequence[Row], promise: float | None = None) -> Fitted:
     """Train as `despam train` does, write the file, open it, and let the core answer."""
-    import despam
     from despam import train
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         train.train(rows, max_false_positives=promise).save(path)
-        model = despam.core.model.Model.from_bytes(path.read_bytes(), "the exported file")
+        return opened(path)
+
+
+def opened(path: Path) -> Fitted:
+    """Open an exported file as a system: the core answers."""
+    import despam
+
+    model = despam.core.model.Model.from_bytes(path.read_bytes(), "the exported file")
 
     def judge(texts: Sequence[str]) -> tuple[list[float], list[float]]:
         verdicts = [model.classify(text) for text in texts]

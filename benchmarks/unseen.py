@@ -198,11 +198,17 @@ def show_errors(name: str, found: list[tuple[float, float]]) -> None:
     print(f"{name:<38} {error:.4f}  {brier:.4f}  {' '.join(f'{pair[0]:.3f}' for pair in found)}", flush=True)
 
 
+def copies_of(settings: Settings) -> tuple[tuple[float, float], ...]:
+    """Give the shares that are copied."""
+    return settings.leet_copies, settings.marked_copies, settings.word_copies
+
+
 def variant(move: str) -> Settings:
     """Give the recipe with one setting moved; `copies=0` takes all copies out."""
     name, _, value = move.partition("=")
-    if name in ("copies", "leet_copies", "word_copies"):
-        both = ("leet_copies", "word_copies") if name == "copies" else (name,)
+    kinds = ("leet_copies", "marked_copies", "word_copies")
+    if name == "copies" or name in kinds:
+        both = kinds if name == "copies" else (name,)
         return replace(Settings(), **{one: (float(value), float(value)) for one in both})
     return moved(name, float(value))
 
@@ -218,7 +224,7 @@ def main() -> None:
     print(" ".join(data.names[source] for source in counted(data)))
     chosen = options.only if options.only is not None else [] if options.rules else list(MOVES)
     for name, settings in [("the recipe", Settings()), *((move, variant(move)) for move in chosen)]:
-        if settings.leet_copies != Settings().leet_copies or settings.word_copies != Settings().word_copies:
+        if copies_of(settings) != copies_of(Settings()):
             fits = Fits(Data(settings, options.most), settings)
         else:
             fits = Fits(data, settings)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from despam.core.repair import repair
 from despam.evaluate import attack_tables
-from despam.train.copies import LEET, in_leet, make_copies
+from despam.train.copies import HIDDEN, LEET, in_leet, make_copies
 from despam.train.recipe import Settings
 
 TEXTS = [f"see you at lunch on day {n}, said Ann" for n in range(200)]
@@ -14,6 +15,18 @@ def test_no_letter_is_written_as_the_attacks_write_it() -> None:
     """A model is never measured on the substitutions it was shown."""
     for letter, signs in LEET.items():
         assert not set(signs) & set(attack_tables.LEET.get(letter, ""))
+    assert HIDDEN not in attack_tables.INVISIBLE + attack_tables.SOFT_HYPHEN
+
+
+def test_marked_copies_are_repaired_and_reported() -> None:
+    """Each way of hiding words is undone by repair, which says so."""
+    reported: set[str] = set()
+    alone = Settings(leet_copies=(0, 0), marked_copies=(1, 1), word_copies=(0, 0))
+    for copy in make_copies(TEXTS, SPAM, ["s"] * 200, alone):
+        text, kinds = repair(copy.text)
+        assert text.replace("'", "") == TEXTS[copy.row].replace("'", "")
+        reported.update(kinds)
+    assert reported == {"zero-width", "full-width", "spaced-out"}
 
 
 def test_copies_follow_text_and_seed_not_the_order() -> None:
@@ -30,9 +43,14 @@ def test_copies_follow_text_and_seed_not_the_order() -> None:
 
 def test_each_class_gets_its_share() -> None:
     """Shares of 0 and 1 copy none and all of a class; words come from real messages of the same source."""
-    none = Settings(leet_copies=(0.0, 0.0), word_copies=(0.0, 0.0))
+    none = Settings(leet_copies=(0.0, 0.0), marked_copies=(0.0, 0.0), word_copies=(0.0, 0.0))
     assert make_copies(TEXTS, SPAM, ["s"] * 200, none) == []
-    words = make_copies([*TEXTS, "alone"], [*SPAM, True], ["s"] * 200 + ["t"], Settings(word_copies=(0, 1)))
+    words = make_copies(
+        [*TEXTS, "alone"],
+        [*SPAM, True],
+        ["s"] * 200 + ["t"],
+        Settings(leet_copies=(0, 0), marked_copies=(0, 0), word_copies=(0, 1)),
+    )
     behind = [copy for copy in words if SPAM[copy.row] and copy.text.startswith(TEXTS[copy.row])]
     assert len(behind) == 100
     real = set(" ".join(TEXTS).replace(",", "").split())

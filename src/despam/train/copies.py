@@ -18,12 +18,20 @@ from despam.train.recipe import Settings, source_blocks
 # letter -> what a copy writes for it; measuring uses other signs for each letter
 LEET = {"a": "6^", "b": "6", "e": "6€", "g": "6", "i": "7;", "l": "7/", "o": "*", "s": "6§", "t": "1", "z": "7"}
 LEET_SHARE = (0.2, 0.4)  # of the letters that have a sign
+HIDDEN = "\u2063"  # an invisible character; measuring uses others
+DECORATED = (0x1D5BA, 0x1D5A0)  # a and A of the mathematical letters
 WORDS = (10, 60)  # of real messages behind the text
 MOST_CHARACTERS = 4_000  # a copy is of the head; features read the first 3,000
 MOST_WORDS = 20_000  # that words are drawn from, a source
 
 LETTER = re.compile("[" + "".join(LEET) + "".join(LEET).upper() + "]")
 WORD = re.compile(r"[^\W\d_]+")
+HIDE = re.compile(r"([^\W\d_])([^\W\d_]{2,})")
+SPACE = re.compile(r"\b[A-Za-z]{4,}\b")
+MARKED_SHARE = 0.4  # of the words
+DECORATION = {ord("a") + at: DECORATED[0] + at for at in range(26)} | {
+    ord("A") + at: DECORATED[1] + at for at in range(26)
+}
 
 
 class Copy(NamedTuple):
@@ -34,7 +42,7 @@ class Copy(NamedTuple):
 
 
 def make_copies(texts: Sequence[str], spam: Sequence[bool], sources: Sequence[str], settings: Settings) -> list[Copy]:
-    """Copy a share of each class in leet, and a share with words of real messages of its source behind."""
+    """Copy a share of each class in leet, one in what repair undoes, and one with words of real messages behind."""
     copies: list[Copy] = []
     for first, last in source_blocks(sources):
         real = good_words([texts[row] for row in range(first, last) if not spam[row]], settings.seed)
@@ -43,6 +51,8 @@ def make_copies(texts: Sequence[str], spam: Sequence[bool], sources: Sequence[st
             head = texts[row][:MOST_CHARACTERS]
             if chance.random() < settings.leet_copies[spam[row]]:
                 copies.append(Copy(in_leet(head, chance), row))
+            if chance.random() < settings.marked_copies[spam[row]]:
+                copies.append(Copy(marked(head, chance), row))
             if chance.random() < settings.word_copies[spam[row]] and real:
                 words = chance.choices(real, k=chance.randint(*WORDS))
                 copies.append(Copy(f"{head} {' '.join(words)}", row))
@@ -53,6 +63,16 @@ def in_leet(text: str, chance: random.Random) -> str:
     """Write signs for some letters."""
     share = chance.uniform(*LEET_SHARE)
     return LETTER.sub(lambda m: chance.choice(LEET[m[0].lower()]) if chance.random() < share else m[0], text)
+
+
+def marked(text: str, chance: random.Random) -> str:
+    """Hide words in one of the ways that repair undoes and reports, so that the report has a weight."""
+    way = chance.randrange(3)
+    if way == 0:
+        return HIDE.sub(lambda m: f"{m[1]}{HIDDEN}{m[2]}" if chance.random() < MARKED_SHARE else m[0], text)
+    if way == 1:
+        return text.translate(DECORATION)
+    return SPACE.sub(lambda m: "-".join(m[0]) if chance.random() < MARKED_SHARE else m[0], text)
 
 
 def good_words(texts: list[str], seed: int) -> list[str]:

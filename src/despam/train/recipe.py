@@ -40,7 +40,8 @@ class Settings:
     most_passes: int = 200
     tolerance: float = 1e-3
     bias_prior: float = 1.0
-    leet_copies: tuple[float, float] = (0.4, 0.1)  # share of ham and of spam that is learnt from in leet too
+    leet_copies: tuple[float, float] = (0.5, 0.2)  # share of ham and of spam that is learnt from in leet too
+    marked_copies: tuple[float, float] = (0.03, 0.1)  # in what repair undoes and reports
     word_copies: tuple[float, float] = (0.05, 0.1)  # and with words of real messages behind
     copy_cost: float = 0.5  # of what the message itself costs
     seed: int = 0

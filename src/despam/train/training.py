@@ -281,6 +281,7 @@ def make_card(
             "source_power": settings.source_power,
             "strength": settings.strength,
             "leet_copies": list(settings.leet_copies),
+            "marked_copies": list(settings.marked_copies),
             "word_copies": list(settings.word_copies),
             "copy_cost": settings.copy_cost,
         },
