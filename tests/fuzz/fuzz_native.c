@@ -63,11 +63,21 @@ static void check(Reading reading) {
         if (S.bits[i]) abort();
 }
 
+/* Let the name of an entity stand for nothing, for something odd or for a letter, by its length. */
+static void keep_name(const char *name) {
+    static const uint32_t codes[] = {NO_ENTITY, ODD_ENTITY, 0xE9};
+    if (named == NAMES) named = 0;
+    memcpy(NAMED[named].name, name, NAME_MOST + 1);
+    NAMED[named++].code = codes[strlen(name) % 3];
+}
+
 static Reading scan_and_describe(const Text *t, Bound *b) {
-    for (;;) {
+    for (int names = 0;;) {
         Unknown unknown = {.n = 0};
         Reading reading = scan(t, b, (1 << 12) - 1, &unknown);
         if (reading != LEARN) return reading;
+        if (*unknown.name && ++names > NAMES_A_TEXT) return LEAVE;
+        if (*unknown.name) keep_name(unknown.name);
         for (int i = 0; i < unknown.n; i++) describe(unknown.code[i]);
     }
 }

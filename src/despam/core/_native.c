@@ -50,8 +50,6 @@ enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
 
 typedef struct { const uint8_t *utf8; Py_ssize_t size, chars; const Py_buffer *repairs; } Text; /* repairs: it is repaired already */
 
-#define SPACED_OUT 7 /* its place in repair.REPAIRS */
-
 /* Count everything of the folded text: sums by a model, or ids without one. */
 static void count_all(Bound *b, const uint8_t *bones, Py_ssize_t length, const Py_buffer *repairs) {
     memset(S.n, 0, sizeof S.n);
@@ -68,7 +66,8 @@ static void count_all(Bound *b, const uint8_t *bones, Py_ssize_t length, const P
     character_shapes(b, bones, length);
     chunk_shapes(b, bones, length);
     for (Py_ssize_t i = 0; repairs && i < repairs->len; i++) shape(b, REPAIRED, ((const uint8_t *)repairs->buf)[i] & 63);
-    if (S.joined) shape(b, REPAIRED, SPACED_OUT);
+    for (int place = 0; place < 8; place++)
+        if (S.repaired >> place & 1) shape(b, REPAIRED, place);
 }
 
 /* Copy what is scored of a text of ASCII to S.bones, blanks behind it; gives its length. */
@@ -98,7 +97,7 @@ static Reading scan(const Text *t, Bound *b, uint32_t mask, Unknown *unknown) {
     if (reserve(mask)) return FAILED;
     if (t->repairs && t->chars > SCORED) { PyErr_SetString(PyExc_ValueError, "the repaired text is too long"); return FAILED; }
     Py_ssize_t n = 0;
-    S.joined = 0;
+    S.repaired = 0;
     if (t->chars == t->size && (t->repairs || is_plain(t->utf8, t->size))) {
         n = copy_scored(t->utf8, t->size);
         fold_ascii(S.bones, n);
@@ -113,10 +112,14 @@ static Reading scan(const Text *t, Bound *b, uint32_t mask, Unknown *unknown) {
 
 /* Scan, learning what characters are as they are met. */
 static Reading scan_and_learn(const Text *t, Bound *b, uint32_t mask) {
+    int names = 0;
     for (;;) {
-        Unknown unknown = {.n = 0};
+        Unknown unknown;
+        unknown.n = 0;
+        unknown.name[0] = 0;
         Reading reading = scan(t, b, mask, &unknown);
         if (reading != LEARN) return reading;
+        if (*unknown.name && ++names > NAMES_A_TEXT) return LEAVE;
         if (learn(&unknown)) return FAILED;
     }
 }
@@ -184,7 +187,13 @@ static PyObject *bind(PyObject *self, PyObject *args) {
 /* score(handle, text[, repairs]) -> (score, known words, distinct words, repairs made here), the score alone where there are none and
    the evidence is enough (model.too_little), or None where Python must repair the text first; with repairs (their places in repair.REPAIRS) it has.
    The float operations are model.HashedScorer.combine's, one by one. */
-static const char SPACED_PLACE[] = {SPACED_OUT};
+/* Write the places of the repairs that were made here, and give their number. */
+static Py_ssize_t list_repairs(char *places) {
+    Py_ssize_t n = 0;
+    for (char place = 0; place < 8; place++)
+        if (S.repaired >> place & 1) places[n++] = place;
+    return n;
+}
 
 static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     (void)self;
@@ -204,8 +213,10 @@ static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) 
     double sum = b->bias;
     for (int g = 0; g < GROUPS; g++)
         if (S.n[g]) sum += b->factors[g] * (double)S.sum[g] / sqrt((double)S.n[g]);
-    if (!S.joined && S.known >= FEW_WORDS && S.known * FEW_SHARE >= S.distincts) return PyFloat_FromDouble(sum);
-    return Py_BuildValue("(dnny#)", sum, S.known, S.distincts, SPACED_PLACE, (Py_ssize_t)S.joined);
+    if (!S.repaired && S.known >= FEW_WORDS && S.known * FEW_SHARE >= S.distincts) return PyFloat_FromDouble(sum);
+    char places[8];
+    Py_ssize_t repairs_made = list_repairs(places);
+    return Py_BuildValue("(dnny#)", sum, S.known, S.distincts, places, repairs_made);
 }
 
 /* Parse (first, text[, repairs]) and scan; the answer is the caller's to build where the reading is READY. */
@@ -226,8 +237,10 @@ static PyObject *measure(PyObject *self, PyObject *args) {
     Reading reading = b ? scan_arguments(text, &repairs, b, b->mask) : FAILED;
     if (reading == FAILED) return NULL;
     if (reading == LEAVE) Py_RETURN_NONE;
+    char places[8];
+    Py_ssize_t repairs_made = list_repairs(places);
     return Py_BuildValue("((LLLLLL)(nnnnnn)nny#)", S.sum[0], S.sum[1], S.sum[2], S.sum[3], S.sum[4], S.sum[5], S.n[0], S.n[1],
-                         S.n[2], S.n[3], S.n[4], S.n[5], S.known, S.distincts, SPACED_PLACE, (Py_ssize_t)S.joined);
+                         S.n[2], S.n[3], S.n[4], S.n[5], S.known, S.distincts, places, repairs_made);
 }
 
 static PyObject *answer_ids(void) {
@@ -263,17 +276,21 @@ static PyObject *scan_ids(PyObject *self, PyObject *args) {
     return answer_ids();
 }
 
-/* ask(callable): whom to ask what characters are (features.describe_characters) */
-static PyObject *ask(PyObject *self, PyObject *callable) {
+/* ask(describe_characters, named_entity): whom to ask what characters are, and what entities stand for */
+static PyObject *ask(PyObject *self, PyObject *args) {
     (void)self;
-    PyObject *old = ASKER;
-    ASKER = Py_NewRef(callable);
-    Py_XDECREF(old);
+    PyObject *characters, *names;
+    if (!PyArg_ParseTuple(args, "OO", &characters, &names)) return NULL;
+    PyObject *old[2] = {ASKER, NAME_ASKER};
+    ASKER = Py_NewRef(characters);
+    NAME_ASKER = Py_NewRef(names);
+    Py_XDECREF(old[0]);
+    Py_XDECREF(old[1]);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
-    {"ask", ask, METH_O, "Name the callable that describes characters."},
+    {"ask", ask, METH_VARARGS, "Name who describes characters and entities."},
     {"bind", bind, METH_VARARGS, "Hold a model's buffers for score() and measure()."},
     {"score", (PyCFunction)(void (*)(void))score, METH_FASTCALL, "Score a text with a bound model."},
     {"measure", measure, METH_VARARGS, "Give the integers behind a score."},

@@ -33,7 +33,7 @@ def choose() -> tuple[str, Any]:
             "Install despam again to rebuild it.\n"
         )
         return "python", None
-    _native.ask(describe_characters)
+    _native.ask(describe_characters, named_entity)
     return "native", _native
 
 
@@ -42,6 +42,13 @@ def describe_characters(characters: str) -> bytes:
     from despam.core import features
 
     return features.describe_characters(characters)
+
+
+def named_entity(name: str) -> str:
+    """Tell the kernel what an entity of no common name stands for."""
+    from despam.core import repair
+
+    return repair.named_entity(name)
 
 
 NAME, native = choose()

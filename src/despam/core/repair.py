@@ -232,10 +232,14 @@ def replace_entities(text: str, kinds: set[str]) -> list[Edit]:
 
 def entity(found: re.Match[str]) -> str:
     """Decode one entity; an unknown one gives the empty string and stays as it is."""
-    name = found[3]
-    if name is None:
+    if found[3] is None:
         code = int(found[1]) if found[1] else int(found[2], 16)
         return chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
+    return named_entity(found[3])
+
+
+def named_entity(name: str) -> str:
+    """Give what a name stands for, or the empty string."""
     if name in ENTITIES:
         return ENTITIES[name]
     from html.entities import html5  # 2,231 names: loaded only for a rare one
@@ -341,8 +345,8 @@ STEPS: tuple[Step, ...] = (
 
 
 # how repair sees one character beyond ASCII, told to the kernel: nothing to do; look yourself; never seen by a reader;
-# written otherwise; a letter of an alphabet that words may mix with Latin
-PLAIN, ASK, DROPPED, EXPANDED, FOREIGN = range(5)
+# written otherwise; a letter of an alphabet that words may mix with Latin; a letter in disguise
+PLAIN, ASK, DROPPED, EXPANDED, FOREIGN, DISGUISED = range(6)
 
 
 def look_of(character: str) -> tuple[int, str]:
@@ -352,14 +356,13 @@ def look_of(character: str) -> tuple[int, str]:
     from despam.core import look_alikes
 
     if UNSEEN_CHARACTER.match(character):
-        # a surrogate is replaced and an override reported: Python's affair
-        return (ASK if OVERRIDE.match(character) or "\ud800" <= character <= "\udfff" else DROPPED), ""
+        return (ASK if "\ud800" <= character <= "\udfff" else DROPPED), ""  # a surrogate is replaced
     if combining(character) or look_alikes.SMALL_CAPITAL.match(character):
         return ASK, ""
     plain = normalize("NFKC", character)
     if plain != character:
         reported = DECORATED.match(character) and character not in HONEST
-        return (ASK, "") if reported or len(plain) > 3 else (EXPANDED, plain)
+        return (ASK, "") if len(plain) > 3 else (DISGUISED if reported else EXPANDED, plain)
     return (FOREIGN if look_alikes.FOREIGN_LETTER.match(character) else PLAIN), ""
 
 

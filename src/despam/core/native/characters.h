@@ -5,7 +5,7 @@
 
 /* classes of characters beyond ASCII in a skeleton (shapes.py) */
 enum { EMOJI = 1, POUND, EURO, CURRENCY, PUNCTUATION, IDEOGRAPH, CYRILLIC, CYRILLIC_CAPITAL, OTHER = 0x0E };
-enum { PLAIN, ASK, DROPPED, EXPANDED, FOREIGN }; /* repair.look_of */
+enum { PLAIN, ASK, DROPPED, EXPANDED, FOREIGN, DISGUISED }; /* repair.look_of */
 enum { SEPARATOR = 0, NOTHING = 1 };             /* what a character is as written, if no letter */
 
 typedef struct {
@@ -16,7 +16,8 @@ typedef struct {
 
 static Character *PAGES[0x1100];
 static Character ASCII[128];
-static PyObject *ASKER; /* features.describe_characters */
+static PyObject *ASKER;       /* engine.describe_characters */
+static PyObject *NAME_ASKER;  /* engine.named_entity */
 
 static uint8_t FOLD[256];   /* ASCII as written: a letter, '0', SEPARATOR or NOTHING */
 static uint8_t LOWERED[256];
@@ -73,9 +74,23 @@ static uint8_t put_utf8(uint8_t *to, uint32_t c) {
     return 4;
 }
 
+static inline uint32_t take_utf8(const uint8_t **at) {
+    const uint8_t *p = *at;
+    if (p[0] < 0x80) { *at = p + 1; return p[0]; }
+    if (p[0] < 0xE0) { *at = p + 2; return (uint32_t)(p[0] & 31) << 6 | (p[1] & 63); }
+    if (p[0] < 0xF0) { *at = p + 3; return (uint32_t)(p[0] & 15) << 12 | (uint32_t)(p[1] & 63) << 6 | (p[2] & 63); }
+    *at = p + 4;
+    return (uint32_t)(p[0] & 7) << 18 | (uint32_t)(p[1] & 63) << 12 | (uint32_t)(p[2] & 63) << 6 | (p[3] & 63);
+}
+
 /* Characters that a text holds and nobody has asked for yet: they are learnt together, and the text is read again. */
 #define ASK_AT_ONCE 256
-typedef struct { uint32_t code[ASK_AT_ONCE]; int n; } Unknown;
+#define NAME_MOST 32
+typedef struct {
+    uint32_t code[ASK_AT_ONCE];
+    int n;
+    char name[NAME_MOST + 1]; /* of an entity, or empty */
+} Unknown;
 
 /* Note one; 1 where no more fit. */
 static int note_unknown(Unknown *u, uint32_t c) {
@@ -106,8 +121,44 @@ static int keep_character(uint32_t c, const uint8_t *from) {
     return 0;
 }
 
+/* Names of entities that were asked for. A full table starts anew; a text of many odd names is Python's. */
+enum { NAMES = 256, NAMES_A_TEXT = 32 };
+typedef struct { char name[NAME_MOST + 1]; uint32_t code; } Name; /* code: NO_ENTITY, ODD_ENTITY or the character */
+static Name NAMED[NAMES];
+static int named;
+
+#define NO_ENTITY 0xFFFFFFFEu
+#define ODD_ENTITY 0xFFFFFFFFu /* one for Python */
+
+static const Name *find_name(const char *name) {
+    for (int i = 0; i < named; i++)
+        if (!strcmp(NAMED[i].name, name)) return &NAMED[i];
+    return NULL;
+}
+
+static int learn_name(const char *name) {
+    PyObject *told = NAME_ASKER ? PyObject_CallFunction(NAME_ASKER, "s", name) : NULL;
+    Py_ssize_t size = 0;
+    const char *text = told && PyUnicode_Check(told) ? PyUnicode_AsUTF8AndSize(told, &size) : NULL;
+    if (!text) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "what an entity stands for is no str");
+        Py_XDECREF(told);
+        return -1;
+    }
+    if (named == NAMES) named = 0;
+    Name *to = &NAMED[named++];
+    memcpy(to->name, name, NAME_MOST + 1);
+    const uint8_t *p = (const uint8_t *)text;
+    uint32_t code = size ? take_utf8(&p) : NO_ENTITY;
+    to->code = !size || (p == (const uint8_t *)text + size && code >= 128) ? code : ODD_ENTITY;
+    Py_DECREF(told);
+    return 0;
+}
+
 /* Ask Python for them. It may let other threads run and scan: nothing of the workspace is used across this call. */
 static int learn(const Unknown *u) {
+    if (*u->name && learn_name(u->name)) return -1;
+    if (!u->n) return 0;
     uint8_t text[4 * ASK_AT_ONCE];
     Py_ssize_t size = 0;
     for (int i = 0; i < u->n; i++) size += put_utf8(text + size, u->code[i]);

@@ -18,8 +18,8 @@ static const struct { const char *name; uint32_t code; } ENTITIES[] = { /* repai
     {"pound", 0xA3}, {"euro", 0x20AC}, {"cent", 0xA2}, {"yen", 0xA5}, {"hellip", 0x2026}, {"mdash", 0x2014}, {"ndash", 0x2013},
     {"lsquo", 0x2018}, {"rsquo", 0x2019}, {"ldquo", 0x201C}, {"rdquo", 0x201D}, {"bull", 0x2022}, {"middot", 0xB7}, {"trade", 0x2122}};
 
-#define NO_ENTITY 0xFFFFFFFEu
-#define ODD_ENTITY 0xFFFFFFFFu /* one for Python */
+#define REPORT(place) (S.repaired |= 1u << (place))
+enum { ENTITIES_REPORTED = 2, ZERO_WIDTH, BIDI, FULL_WIDTH, SPACED_OUT = 7 }; /* places in repair.REPAIRS */
 
 static uint32_t number_entity(const uint8_t *p, const uint8_t *end, const uint8_t **after) {
     int hex = p < end && (*p | 32) == 'x', digits = 0;
@@ -34,40 +34,37 @@ static uint32_t number_entity(const uint8_t *p, const uint8_t *end, const uint8_
     if (!digits) return NO_ENTITY;
     *after = p + (p < end && *p == ';');
     if (!code || code >= 0x110000 || (code >= 0xD800 && code < 0xE000)) return 0xFFFD;
-    return is_letter(code) || is_digit(code) ? ODD_ENTITY : code; /* a number for a plain letter is reported */
+    if (is_letter(code) || is_digit(code)) REPORT(ENTITIES_REPORTED); /* a number for a plain letter */
+    return code;
 }
 
-/* Decode the entity at `p`, which stands behind an ampersand. */
-static uint32_t entity(const uint8_t *p, const uint8_t *end, const uint8_t **after) {
+#define UNKNOWN_ENTITY 0xFFFFFFFDu
+
+/* Decode the entity at `p`, which stands behind an ampersand; one of an unknown name is noted. */
+static uint32_t entity(const uint8_t *p, const uint8_t *end, const uint8_t **after, Unknown *unknown) {
     if (p < end && *p == '#') return number_entity(p + 1, end, after);
     Py_ssize_t n = 0;
-    while (p + n < end && n < 32 && (is_letter(p[n]) || (n && is_digit(p[n])))) n++;
+    while (p + n < end && n < NAME_MOST && (is_letter(p[n]) || (n && is_digit(p[n])))) n++;
     if (n < 2) return NO_ENTITY;
+    *after = p + n + (p + n < end && p[n] == ';');
     for (size_t i = 0; i < sizeof ENTITIES / sizeof *ENTITIES; i++)
-        if ((Py_ssize_t)strlen(ENTITIES[i].name) == n && !memcmp(ENTITIES[i].name, p, (size_t)n)) {
-            *after = p + n + (p + n < end && p[n] == ';');
-            return ENTITIES[i].code;
-        }
-    return ODD_ENTITY;
+        if ((Py_ssize_t)strlen(ENTITIES[i].name) == n && !memcmp(ENTITIES[i].name, p, (size_t)n)) return ENTITIES[i].code;
+    char name[NAME_MOST + 1] = {0};
+    memcpy(name, p, (size_t)n);
+    const Name *known = find_name(name);
+    if (known) return known->code;
+    memcpy(unknown->name, name, sizeof name);
+    return UNKNOWN_ENTITY;
 }
 
-static inline uint32_t take_utf8(const uint8_t **at) {
-    const uint8_t *p = *at;
-    if (p[0] < 0x80) { *at = p + 1; return p[0]; }
-    if (p[0] < 0xE0) { *at = p + 2; return (uint32_t)(p[0] & 31) << 6 | (p[1] & 63); }
-    if (p[0] < 0xF0) { *at = p + 3; return (uint32_t)(p[0] & 15) << 12 | (uint32_t)(p[1] & 63) << 6 | (p[2] & 63); }
-    *at = p + 4;
-    return (uint32_t)(p[0] & 7) << 18 | (uint32_t)(p[1] & 63) << 12 | (uint32_t)(p[2] & 63) << 6 | (p[3] & 63);
-}
-
-/* Decode up to `most` characters to the text, entities replaced; -1 where Python must look. */
-static Py_ssize_t decode(const uint8_t *p, const uint8_t *end, uint32_t *to) {
+/* Decode to the text, entities replaced; -1 where Python must look or be asked. */
+static Py_ssize_t decode(const uint8_t *p, const uint8_t *end, uint32_t *to, Unknown *unknown) {
     uint32_t *out = to;
     while (p < end) {
         if (*p != '&') { *out++ = take_utf8(&p); continue; }
         const uint8_t *after = p + 1;
-        uint32_t code = entity(p + 1, end, &after);
-        if (code == ODD_ENTITY) return -1;
+        uint32_t code = entity(p + 1, end, &after, unknown);
+        if (code == ODD_ENTITY || code == UNKNOWN_ENTITY) return -1;
         *out++ = code == NO_ENTITY ? '&' : code;
         p = code == NO_ENTITY ? p + 1 : after;
     }
@@ -93,14 +90,20 @@ static Py_ssize_t cut(uint32_t *code, Py_ssize_t n, Py_ssize_t times) {
 }
 
 /* Decode what can matter: markup aside, only entities reach beyond what the next cut leaves. */
-static Py_ssize_t decode_window(const uint8_t *t, Py_ssize_t size, Py_ssize_t chars) {
+static Py_ssize_t decode_window(const uint8_t *t, Py_ssize_t size, Py_ssize_t chars, Unknown *unknown) {
     Py_ssize_t times = memchr(t, '&', (size_t)size) ? WINDOW : 2;
-    if (chars <= (HEAD + TAIL) * times) return decode(t, t + size, S.code);
-    Py_ssize_t head = decode(t, skip_characters(t, HEAD * times), S.code);
+    if (chars <= (HEAD + TAIL) * times) return decode(t, t + size, S.code, unknown);
+    Py_ssize_t head = decode(t, skip_characters(t, HEAD * times), S.code, unknown);
     if (head < 0) return -1;
     S.code[head++] = '\n';
-    Py_ssize_t tail = decode(skip_back(t + size, TAIL * times), t + size, S.code + head);
+    Py_ssize_t tail = decode(skip_back(t + size, TAIL * times), t + size, S.code + head, unknown);
     return tail < 0 ? -1 : head + tail;
+}
+
+/* Scripts that write with joiners use them honestly (repair.JOINING). */
+static int is_joining(uint32_t c) {
+    return (c >= 0x600 && c <= 0xDFF) || (c >= 0x1000 && c <= 0x109F) || (c >= 0x1780 && c <= 0x18AF) || (c >= 0xFB50 && c <= 0xFDFF) ||
+           (c >= 0xFE70 && c <= 0xFEFC);
 }
 
 /* Drop what is never seen and expand what is written otherwise: of at most 6,601 characters at most three times as many. */
@@ -108,17 +111,25 @@ static Reading replace_characters(Py_ssize_t *n, Unknown *unknown) {
     static uint32_t out[3 * ((HEAD + TAIL) * 2 + 1)];
     Py_ssize_t to = 0;
     const Character *before = NULL;
-    int full = 0, dropped = 0;
+    uint32_t before_code = 0;
+    int full = 0, dropped = 0, overridden = 0;
     for (Py_ssize_t i = 0; i < *n && !full; i++) {
         uint32_t code = S.code[i];
         const Character *c = character(code);
         if (!c) { full = note_unknown(unknown, code); continue; }
         if (c->look == ASK) return LEAVE;
-        if (c->look == DROPPED) { dropped = 1; continue; }
-        if (dropped && before && before->flags & LETTER && c->flags & LETTER) return LEAVE; /* hides in a word: reported */
-        dropped = 0;
+        if (c->look == DROPPED) {
+            dropped = 1;
+            if (code == 0x202D || code == 0x202E) { overridden = 1; REPORT(BIDI); }
+            continue;
+        }
+        if (dropped && !overridden && before && before->flags & LETTER && c->flags & LETTER && !is_joining(before_code))
+            REPORT(ZERO_WIDTH); /* it hides in a word */
+        dropped = overridden = 0;
         before = c;
-        if (c->look != EXPANDED) { out[to++] = code; continue; }
+        before_code = code;
+        if (c->look != EXPANDED && c->look != DISGUISED) { out[to++] = code; continue; }
+        if (c->look == DISGUISED) REPORT(FULL_WIDTH);
         for (int k = 0; k < 3 && c->expansion[k]; k++) {
             out[to++] = c->expansion[k];
             if (!character(c->expansion[k])) full = note_unknown(unknown, c->expansion[k]);
@@ -181,13 +192,13 @@ static int is_mixed(const uint32_t *t, Py_ssize_t n) {
 /* Decode and repair any text to S.code. */
 static Reading repair(const uint8_t *t, Py_ssize_t size, Py_ssize_t chars, Py_ssize_t *n, Unknown *unknown) {
     if (has_markup(t, size)) return LEAVE;
-    *n = decode_window(t, size, chars);
-    if (*n < 0) return LEAVE;
+    *n = decode_window(t, size, chars, unknown);
+    if (*n < 0) return *unknown->name ? LEARN : LEAVE;
     *n = cut(S.code, *n, 2);
     Reading reading = replace_characters(n, unknown);
     if (reading != READY) return reading;
     if (is_mixed(S.code, *n)) return LEAVE;
-    S.joined = join_spaced(S.code, n);
+    if (join_spaced(S.code, n)) REPORT(SPACED_OUT);
     *n = cut(S.code, *n, 1);
     return READY;
 }

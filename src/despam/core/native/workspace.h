@@ -47,7 +47,7 @@ typedef struct {
     uint32_t *bits;         /* one bit an id: present in the group at hand */
     uint32_t mask, bits_for;
     int starts_upper;       /* the first word does */
-    int joined;             /* letters were spaced out: the one repair that is reported from here */
+    uint32_t repaired;      /* repairs that were made here and are reported: one bit each, by their place in repair.REPAIRS */
     uint16_t seen[128];     /* bones that are neither Latin letters nor digits, counted */
     uint64_t shaped[64];    /* shapes: one bit a value, by kind */
 } Space;
