@@ -29,7 +29,7 @@ from tests.core.test_hostile_texts import MAILS, TEXTS  # noqa: E402
 
 import despam  # noqa: E402
 from despam import corpus  # noqa: E402
-from despam.core import features  # noqa: E402
+from despam.core import engine  # noqa: E402
 
 MIB = 1 << 20
 LIMIT_MS, LIMIT_RATIO = 50.0, 2.0
@@ -54,7 +54,7 @@ def main() -> None:
     arguments.add_argument("--engine", choices=("here",), help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.engine:
-        print(json.dumps({"native": features.native is not None, "timed": measure(options.runs)}))
+        print(json.dumps({"native": engine.native is not None, "timed": measure(options.runs)}))
         return
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
     for pure in (False, True):

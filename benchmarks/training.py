@@ -23,7 +23,7 @@ from pathlib import Path
 
 import despam
 from despam import corpus
-from despam.core import features
+from despam.core import engine
 
 SMS = ("sms_spam_collection",)
 MANY = (
@@ -148,7 +148,7 @@ def score_mails(path: Path) -> dict[str, float]:
         before = time.perf_counter()
         model.classify(text)
         spent.append((time.perf_counter() - before) * 1e6)
-    return {"native": features.native is not None, "mails": len(mails), "median_us": statistics.median(spent)}
+    return {"native": engine.native is not None, "mails": len(mails), "median_us": statistics.median(spent)}
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ class Fits:
 
     def __init__(self, data: Data, settings: Settings) -> None:
         self.data, self.settings = data, settings
-        data.table.scales = np.array([settings.scales[group] for group in training.features.GROUPS])
+        data.table.scales = np.array([settings.scales[group] for group in training.engine.GROUPS])
         own = recipe.make_problem(data.table, data.labels, data.sources, settings)
         self.problem = recipe.with_copies(own, data.made_of, settings)
         self.sums, self.counts = recipe.source_frequencies(data.table, data.sources, data.source_of)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Step = Callable[[str, set[str]], list[Edit]]
 
 HEAD, TAIL = 3000, 300  # what is scored: the TREC winners read no more, and it bounds the work (accuracy.md)
+BLOCKS_SKIPPED = 4_000  # comments and styles that do not count: no mail has more, and a text made of them costs no more
 WINDOW = 8  # times as much markup is read before repair, so that tags do not use up what is scored
 
 # kind of repair -> the words for people; the order is part of the feature version
@@ -136,7 +137,7 @@ def cut_source(text: str, kinds: set[str]) -> list[Edit]:
     head, tail = HEAD * WINDOW, len(text) - TAIL * WINDOW
     seen = at = 0
     for start, end in unseen_blocks(text, tail):
-        if seen + start - at >= head:
+        if seen + start - at >= head or len(edits) == BLOCKS_SKIPPED:
             break
         seen += start - at
         at = end
@@ -274,6 +275,7 @@ def make_compatible(text: str, kinds: set[str]) -> list[Edit]:
     from unicodedata import combining, is_normalized, normalize
 
     edits: list[Edit] = []
+    known: dict[str, str] = {}  # one character may expand to eighteen, and stand thousands of times
     for run in NOT_ASCII.finditer(text):
         start = max(run.start() - 1, 0)  # a combining mark may belong to the ASCII letter before
         span = text[start : run.end()]
@@ -285,7 +287,9 @@ def make_compatible(text: str, kinds: set[str]) -> list[Edit]:
             while end < len(span) and end - at < 16 and combining(span[end]):
                 end += 1
             cluster = span[at:end]
-            plain = normalize("NFKC", cluster)
+            plain = known.get(cluster)
+            if plain is None:
+                plain = known[cluster] = normalize("NFKC", cluster)
             if plain != cluster:
                 edits.append((start + at, start + end, plain))
                 if DECORATED.match(cluster) and cluster not in HONEST:
