@@ -26,6 +26,7 @@ KNOWN = memoryview(bytes(NOISE.randrange(256) for _ in range(1 << 14)))
 def _with_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compare with the kernel even where the suite runs on Python (DESPAM_PURE)."""
     monkeypatch.setattr(engine, "native", native)
+    native.ask(engine.describe_characters, engine.named_entity)
 
 
 def same(text: str) -> None:
