@@ -114,6 +114,8 @@ def plot(report: dict[str, Any], path: Path) -> None:
 
     figure, axes = pyplot.subplots(figsize=(7, 4))
     for name, figures in report["systems"].items():
+        if "SMS p50 us" not in figures:
+            continue
         axes.scatter(figures["SMS p50 us"], figures["recall at 1 %"], s=60)
         axes.annotate(
             name, (figures["SMS p50 us"], figures["recall at 1 %"]), textcoords="offset points", xytext=(6, 6)
