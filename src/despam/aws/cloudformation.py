@@ -103,13 +103,14 @@ def change(client: Any, name: str, template: str, parameters: dict[str, str | No
     try:
         if not _prepare(client, name, change_set, template, parameters, creating):
             return False
+        seen = _seen_events(client, name)
         with translated(f"changing the stack {name}"):
             client.execute_change_set(StackName=name, ChangeSetName=change_set)
     except DeployError:
         if creating:
             _forget_review(client, name)
         raise
-    _follow(client, name, "CREATE" if creating else "UPDATE", tell)
+    _follow(client, name, "CREATE" if creating else "UPDATE", seen, tell)
     return True
 
 
@@ -165,17 +166,17 @@ def _forget_review(client: Any, name: str) -> None:
 
 def delete(client: Any, name: str, tell: Tell) -> None:
     """Delete the stack and wait until it is gone."""
+    seen = _seen_events(client, name)
     with translated(f"removing the stack {name}"):
         client.delete_stack(StackName=name)
-    _follow(client, name, "DELETE", tell)
+    _follow(client, name, "DELETE", seen, tell)
 
 
-def _follow(client: Any, name: str, doing: str, tell: Tell) -> None:
-    """Tell each event until the stack is done; raise the failure in words."""
+def _follow(client: Any, name: str, doing: str, seen: set[str], tell: Tell) -> None:
+    """Tell each event that is not `seen` until the stack is done; raise the failure in words."""
     stack = look(client, name)
     if stack is None:
         return
-    seen: set[str] = set()
     failures: list[str] = []
     begin = time.monotonic()
     try:
@@ -221,24 +222,26 @@ def _conclude(client: Any, name: str, stack: Stack | None, doing: str, failure: 
     raise DeployError(f"{name}: {failure}; the stack is {done}, see the CloudFormation console.")
 
 
+def _seen_events(client: Any, name: str) -> set[str]:
+    """Give the identities of the events a stack has so far; what is not among them belongs to what comes next."""
+    stack = look(client, name)
+    return set() if stack is None else {event["EventId"] for event in _new_events(client, stack.identity, set())}
+
+
 def _new_events(client: Any, identity: str, seen: set[str]) -> list[dict[str, Any]]:
-    """Give the events of the running operation that were not given yet, oldest first."""
+    """Give the events that are not `seen` yet, oldest first, and count them as seen.
+
+    Pages come newest first, but events of one millisecond in any order: only a page of nothing new ends the reading.
+    """
     fresh: list[dict[str, Any]] = []
     with translated("reading stack events"):
         for page in client.get_paginator("describe_stack_events").paginate(StackName=identity):
-            for event in page["StackEvents"]:  # newest first
-                if event["EventId"] in seen:
-                    return fresh[::-1]
-                fresh.append(event)
-                seen.add(event["EventId"])
-                if _begins_operation(event, identity):
-                    return fresh[::-1]
+            unseen = [event for event in page["StackEvents"] if event["EventId"] not in seen]
+            if not unseen:
+                break
+            fresh += unseen
+            seen.update(event["EventId"] for event in unseen)
     return fresh[::-1]
-
-
-def _begins_operation(event: dict[str, Any], identity: str) -> bool:
-    starts = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS")
-    return event.get("PhysicalResourceId") == identity and event["ResourceStatus"] in starts
 
 
 def _told(event: dict[str, Any], tell: Tell) -> list[str]:
