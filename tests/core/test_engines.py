@@ -79,6 +79,38 @@ def test_engines_agree_on_pieces(text: str) -> None:
     same(text)
 
 
+NAMES = st.sampled_from(f"a img p td span style Script noscript object form area {'x' * 16} {'x' * 17} h1 _".split())
+INSIDE = st.sampled_from([
+    *" \n\x1c\xa0/='\"?#:0._-éſı²中",
+    *"href SRC http:// HTTPS:// a.example alt xalt style hidden display none visibility font-size 0.5".split(),
+])  # fmt: skip
+TAGS = st.tuples(
+    st.sampled_from(["<", "</", "< "]), NAMES, st.lists(INSIDE, max_size=8), st.sampled_from([">", "/>", ""])
+)
+AROUND = st.sampled_from([
+    *"free é \u2003 &nbsp; &lt;b> < > <!-- --> <!-- x --> <!--> <? </style> <script </script> <STYLE </STYLE>".split(" "),
+    *("word ", "f r e e", "<!doctype x>", "\u202e", "e\u0301", "p\u0430y", "w" * 40, "A_"),
+])  # fmt: skip
+MARKUP = st.lists(st.one_of(TAGS.map(lambda tag: tag[0] + tag[1] + "".join(tag[2]) + tag[3]), AROUND), max_size=40).map(
+    "".join
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(MARKUP)
+def test_engines_agree_on_markup(text: str) -> None:
+    """Tags, comments, links, images and what hides, whole and broken."""
+    same(text)
+
+
+@settings(max_examples=30, deadline=None)
+@given(MARKUP, MARKUP, st.integers(0, 5000), st.integers(1, 8000))
+def test_engines_agree_on_long_markup(before: str, repeated: str, skipped: int, times: int) -> None:
+    """Longer than the window, with comments and styles that do not count, more of them than are skipped too."""
+    block = f"<style>{'x' * (skipped % 50)}</style>y"
+    same(before + block * skipped + (repeated + " word ") * min(times, 60_000 // (len(repeated) + 6)) + before)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet=st.characters(), max_size=300))
 def test_engines_agree_on_any_unicode(text: str) -> None:
@@ -115,7 +147,7 @@ def test_engines_agree_on_the_bundled_data(data_folder: Path) -> None:
 
 
 LEFT = {
-    "a tag": "a <b>", "a comment": "x<!--", "mixed alphabets": "p\u0430y", "a mark that combines": "e\u0301",
+    "a host beyond ASCII": "<a href=http://\xe9.com>", "mixed alphabets": "p\u0430y", "a mark that combines": "e\u0301",
     "small capitals": "\u1d00", "a lone surrogate": "\ud800", "an entity of two characters": "&fjlig;",
 }  # fmt: skip
 TAKEN = (
@@ -125,12 +157,13 @@ TAKEN = (
     "\U0001d5d4 \uff37\uff29\uff2e", "\u202eab",
     "a\u202ec", "don\x92t",
     "\u0391\u03a3 \u0130",
+    "a <b>", "x<!--", "f<!--x-->ree", "<p style='display: none'>a</p>b", "<img alt='\xe9 b' src=x>",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", LEFT)
 def test_the_kernel_leaves_to_python_what_needs_judgement(kind: str) -> None:
-    """Markup, and whatever a repair would report."""
+    """Letters of two alphabets, marks, and what a regular expression may read in more than one way."""
     kernel = scorer(model.NativeScorer)
     assert isinstance(kernel, model.NativeScorer)
     assert native.score(kernel.handle, LEFT[kind]) is None

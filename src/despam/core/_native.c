@@ -24,7 +24,9 @@
 #define HEAD 3000
 #define TAIL 300
 #define SCORED (HEAD + 1 + TAIL)
-#define WINDOW 8 /* repair.WINDOW */
+#define WINDOW 8 /* repair.WINDOW, repair.BLOCKS_SKIPPED */
+#define BLOCKS_SKIPPED 4000
+#define STRIPPED ((HEAD + TAIL) * WINDOW + BLOCKS_SKIPPED + 2) /* characters that repair.cut_source leaves at most */
 #define GROUPS 6
 enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
 
@@ -41,6 +43,7 @@ enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
 #include "native/workspace.h"
 #include "native/characters.h"
 #include "native/repair.h"
+#include "native/markup.h"
 #include "native/folding.h"
 #include "native/counting.h"
 #include "native/shapes.h"
@@ -84,12 +87,40 @@ static Py_ssize_t copy_scored(const uint8_t *t, Py_ssize_t n) {
     return n;
 }
 
-/* Say whether a text of ASCII needs no repair. */
+/* Say whether a text of ASCII without markup needs no repair. */
 static int is_plain(const uint8_t *t, Py_ssize_t n) {
     int found = look_at(t, n);
-    if (found & ODD || (found & SIGNED && (has_markup(t, n) || has_entity(t, n)))) return 0;
+    if (found & ODD || (found & SIGNED && has_entity(t, n))) return 0;
     if (n <= 2 * (HEAD + TAIL)) return !may_be_spaced(t, n);
     return !may_be_spaced(t, 2 * HEAD) && !may_be_spaced(t + n - 2 * TAIL, 2 * TAIL);
+}
+
+/* Write S.code to S.bones where all of it is ASCII, blanks behind it; 0 where it is not. */
+static int narrow(Py_ssize_t n) {
+    uint32_t all = 0;
+    for (Py_ssize_t i = 0; i < n; i++) all |= S.code[i];
+    if (all > 127) return 0;
+    for (Py_ssize_t i = 0; i < n; i++) S.bones[i] = (uint8_t)S.code[i];
+    memset(S.bones + n, ' ', BLOCK);
+    return 1;
+}
+
+/* Repair and fold one text; `n`: the length of what is scored. */
+static Reading take_text(const Text *given, Py_ssize_t *n, Unknown *unknown) {
+    Text t = *given;
+    int bounded = !t.repairs && has_markup(t.utf8, t.size);
+    Reading reading = bounded ? show_markup(&t.utf8, &t.size, &t.chars, unknown) : READY;
+    if (reading != READY) return reading;
+    if (t.chars == t.size && (t.repairs || is_plain(t.utf8, t.size))) {
+        *n = copy_scored(t.utf8, t.size);
+        fold_ascii(S.bones, *n);
+        return READY;
+    }
+    reading = t.repairs ? take_repaired(t.utf8, t.size, n, unknown) : repair(t.utf8, t.size, t.chars, bounded, n, unknown);
+    if (reading != READY) return reading;
+    if (narrow(*n)) fold_ascii(S.bones, *n);
+    else fold_wide(*n);
+    return READY;
 }
 
 /* Repair, fold and count one text. */
@@ -98,16 +129,9 @@ static Reading scan(const Text *t, Bound *b, uint32_t mask, Unknown *unknown) {
     if (t->repairs && t->chars > SCORED) { PyErr_SetString(PyExc_ValueError, "the repaired text is too long"); return FAILED; }
     Py_ssize_t n = 0;
     S.repaired = 0;
-    if (t->chars == t->size && (t->repairs || is_plain(t->utf8, t->size))) {
-        n = copy_scored(t->utf8, t->size);
-        fold_ascii(S.bones, n);
-    } else {
-        Reading reading = t->repairs ? take_repaired(t->utf8, t->size, &n, unknown) : repair(t->utf8, t->size, t->chars, &n, unknown);
-        if (reading != READY) return reading;
-        fold_wide(n);
-    }
-    count_all(b, S.bones, n, t->repairs);
-    return READY;
+    Reading reading = take_text(t, &n, unknown);
+    if (reading == READY) count_all(b, S.bones, n, t->repairs);
+    return reading;
 }
 
 /* Scan, learning what characters are as they are met. */

@@ -19,7 +19,7 @@ static const struct { const char *name; uint32_t code; } ENTITIES[] = { /* repai
     {"lsquo", 0x2018}, {"rsquo", 0x2019}, {"ldquo", 0x201C}, {"rdquo", 0x201D}, {"bull", 0x2022}, {"middot", 0xB7}, {"trade", 0x2122}};
 
 #define REPORT(place) (S.repaired |= 1u << (place))
-enum { ENTITIES_REPORTED = 2, ZERO_WIDTH, BIDI, FULL_WIDTH, SPACED_OUT = 7 }; /* places in repair.REPAIRS */
+enum { HTML, HIDDEN, ENTITIES_REPORTED, ZERO_WIDTH, BIDI, FULL_WIDTH, SPACED_OUT = 7 }; /* places in repair.REPAIRS */
 
 static uint32_t number_entity(const uint8_t *p, const uint8_t *end, const uint8_t **after) {
     int hex = p < end && (*p | 32) == 'x', digits = 0;
@@ -89,10 +89,11 @@ static Py_ssize_t cut(uint32_t *code, Py_ssize_t n, Py_ssize_t times) {
     return (HEAD + TAIL) * times + 1;
 }
 
-/* Decode what can matter: markup aside, only entities reach beyond what the next cut leaves. */
-static Py_ssize_t decode_window(const uint8_t *t, Py_ssize_t size, Py_ssize_t chars, Unknown *unknown) {
-    Py_ssize_t times = memchr(t, '&', (size_t)size) ? WINDOW : 2;
-    if (chars <= (HEAD + TAIL) * times) return decode(t, t + size, S.code, unknown);
+/* Decode what can matter: only entities reach beyond what the next cut leaves. Of a `bounded` text all of its window is left. */
+static Py_ssize_t decode_window(const uint8_t *t, Py_ssize_t size, Py_ssize_t chars, int bounded, Unknown *unknown) {
+    int has_entities = memchr(t, '&', (size_t)size) != NULL;
+    Py_ssize_t times = has_entities ? WINDOW : 2;
+    if (chars <= (HEAD + TAIL) * times || (bounded && has_entities)) return decode(t, t + size, S.code, unknown);
     Py_ssize_t head = decode(t, skip_characters(t, HEAD * times), S.code, unknown);
     if (head < 0) return -1;
     S.code[head++] = '\n';
@@ -189,15 +190,23 @@ static int is_mixed(const uint32_t *t, Py_ssize_t n) {
     return 0;
 }
 
-/* Decode and repair any text to S.code. */
-static Reading repair(const uint8_t *t, Py_ssize_t size, Py_ssize_t chars, Py_ssize_t *n, Unknown *unknown) {
-    if (has_markup(t, size)) return LEAVE;
-    *n = decode_window(t, size, chars, unknown);
+/* Say whether characters of the text are dropped, written otherwise or of an alphabet that is mixed: not in ASCII without controls. */
+static int is_beyond_ascii(const uint32_t *t, Py_ssize_t n) {
+    uint32_t found = 0;
+    for (Py_ssize_t i = 0; i < n; i++) found |= (t[i] > 126) | (t[i] < 9) | (t[i] - 14 < 18);
+    return (int)found;
+}
+
+/* Decode and repair a text without markup, or stripped of it, to S.code. */
+static Reading repair(const uint8_t *t, Py_ssize_t size, Py_ssize_t chars, int bounded, Py_ssize_t *n, Unknown *unknown) {
+    *n = decode_window(t, size, chars, bounded, unknown);
     if (*n < 0) return *unknown->name ? LEARN : LEAVE;
     *n = cut(S.code, *n, 2);
-    Reading reading = replace_characters(n, unknown);
-    if (reading != READY) return reading;
-    if (is_mixed(S.code, *n)) return LEAVE;
+    if (is_beyond_ascii(S.code, *n)) {
+        Reading reading = replace_characters(n, unknown);
+        if (reading != READY) return reading;
+        if (is_mixed(S.code, *n)) return LEAVE;
+    }
     if (join_spaced(S.code, n)) REPORT(SPACED_OUT);
     *n = cut(S.code, *n, 1);
     return READY;

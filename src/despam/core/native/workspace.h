@@ -32,7 +32,7 @@ typedef struct {
     long long sum[GROUPS];
     Py_ssize_t known;       /* distinct words that the model knows */
     Py_ssize_t room;        /* characters of a repaired text the buffers are sized for */
-    uint32_t *code;         /* the text while it is repaired: (HEAD + TAIL) * WINDOW + 1 characters, expanded */
+    uint32_t *code;         /* the text while it is repaired: STRIPPED characters, expanded */
     uint8_t *bones;         /* its skeleton, blanks after it */
     uint8_t *lower;         /* its letters and digits as in a line, for plain ASCII */
     uint8_t *line;          /* NULs, blank, words with one blank between, blank, NULs */
@@ -64,7 +64,7 @@ static int grow(void **p, size_t bytes) {
 /* Size every buffer for a repaired text: a character is at most 4 bytes as written, 8 in lower case, and 2 grams, 6 windows, 3 pairs. */
 static int reserve(uint32_t mask) {
     if (!S.room) {
-        size_t r = SCORED + 16, source = (HEAD + TAIL) * WINDOW + 16;
+        size_t r = SCORED + 16, source = STRIPPED + 16;
         for (int g = 0; g < GROUPS; g++)
             if (grow((void **)&S.ids[g], (8 * r + 1024) * sizeof(uint32_t))) return -1;
         if (grow((void **)&S.code, source * 4) || grow((void **)&S.bones, r + 2 * BLOCK) || grow((void **)&S.lower, r + 2 * BLOCK) || grow((void **)&S.line, 10 * r + 64) ||
