@@ -79,16 +79,18 @@ def test_engines_agree_on_pieces(text: str) -> None:
     same(text)
 
 
+ATTRIBUTES = "href SRC http:// HTTPS:// a.example alt xalt style hidden display none visibility font-size 0.5"
+BROKEN = "free é \u2003 &nbsp; &lt;b> < > <!-- --> <!--x--> <!--> <? </style> <script </script> <STYLE </STYLE>"
 NAMES = st.sampled_from(f"a img p td span style Script noscript object form area {'x' * 16} {'x' * 17} h1 _".split())
 INSIDE = st.sampled_from([
     *" \n\x1c\xa0/='\"?#:0._-éſı²中",
-    *"href SRC http:// HTTPS:// a.example alt xalt style hidden display none visibility font-size 0.5".split(),
+    *ATTRIBUTES.split(),
 ])  # fmt: skip
 TAGS = st.tuples(
     st.sampled_from(["<", "</", "< "]), NAMES, st.lists(INSIDE, max_size=8), st.sampled_from([">", "/>", ""])
 )
 AROUND = st.sampled_from([
-    *"free é \u2003 &nbsp; &lt;b> < > <!-- --> <!-- x --> <!--> <? </style> <script </script> <STYLE </STYLE>".split(" "),
+    *BROKEN.split(" "),
     *("word ", "f r e e", "<!doctype x>", "\u202e", "e\u0301", "p\u0430y", "w" * 40, "A_"),
 ])  # fmt: skip
 MARKUP = st.lists(st.one_of(TAGS.map(lambda tag: tag[0] + tag[1] + "".join(tag[2]) + tag[3]), AROUND), max_size=40).map(
