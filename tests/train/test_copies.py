@@ -32,7 +32,7 @@ def test_marked_copies_are_repaired_and_reported() -> None:
 def test_copies_follow_text_and_seed_not_the_order() -> None:
     """The same texts are copied, in the same way, when the rows come the other way round."""
     settings = Settings(word_copies=(0.0, 0.0))
-    there = make_copies(TEXTS, SPAM, ["s"] * 200, settings)
+    there = list(make_copies(TEXTS, SPAM, ["s"] * 200, settings))
     back = make_copies(TEXTS[::-1], SPAM[::-1], ["s"] * 200, settings)
     assert there
     assert {copy.text for copy in there} == {copy.text for copy in back}
@@ -44,13 +44,9 @@ def test_copies_follow_text_and_seed_not_the_order() -> None:
 def test_each_class_gets_its_share() -> None:
     """Shares of 0 and 1 copy none and all of a class; words come from real messages of the same source."""
     none = Settings(leet_copies=(0.0, 0.0), marked_copies=(0.0, 0.0), word_copies=(0.0, 0.0))
-    assert make_copies(TEXTS, SPAM, ["s"] * 200, none) == []
-    words = make_copies(
-        [*TEXTS, "alone"],
-        [*SPAM, True],
-        ["s"] * 200 + ["t"],
-        Settings(leet_copies=(0, 0), marked_copies=(0, 0), word_copies=(0, 1)),
-    )
+    assert not list(make_copies(TEXTS, SPAM, ["s"] * 200, none))
+    alone = Settings(leet_copies=(0, 0), marked_copies=(0, 0), word_copies=(0, 1))
+    words = list(make_copies([*TEXTS, "alone"], [*SPAM, True], ["s"] * 200 + ["t"], alone))
     behind = [copy for copy in words if SPAM[copy.row] and copy.text.startswith(TEXTS[copy.row])]
     assert len(behind) == 100
     real = set(" ".join(TEXTS).replace(",", "").split())

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from despam.train.solver import Problem, solve
+from despam.train.solver import Problem, Singles, solve
 from despam.train.table import Table
 
 Floats = NDArray[np.float64]
@@ -60,7 +60,7 @@ class Settings:
 class Weights:
     """A fit before rounding."""
 
-    values: Floats
+    values: Singles
     bias: float
 
     def scores(self, table: Table, rows: NDArray[np.int32]) -> Floats:
@@ -97,10 +97,10 @@ def source_frequencies(table: Table, sources: Sequence[str], part_of: NDArray[np
     return sums, counts
 
 
-def bucket_prior(frequency: Floats, settings: Settings) -> Floats:
+def bucket_prior(frequency: Floats, settings: Settings) -> Singles:
     """Give the squared prior scale of each bucket from its document frequency."""
     scale = np.log(1.0 / np.clip(frequency, settings.rarest, 1.0)) / math.log(1.0 / settings.rarest)
-    return np.asarray(np.maximum(scale, 0.0) ** (2 * settings.prior_power), np.float64)
+    return np.asarray(np.maximum(scale, 0.0) ** (2 * settings.prior_power), np.float32)
 
 
 def row_costs(labels: NDArray[np.int8], sources: Sequence[str], settings: Settings) -> Floats:

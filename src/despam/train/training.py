@@ -6,9 +6,8 @@ Invariant: the same set of rows, settings and seed give the same bytes, in whate
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,7 +22,7 @@ from despam.evaluate import metrics
 from despam.evaluate.repeats import remembered
 from despam.train import export, recipe
 from despam.train.calibration import Calibration, calibrate
-from despam.train.copies import make_copies
+from despam.train.copies import expect_copies, make_copies
 from despam.train.hold_out import HoldOut, choose
 from despam.train.recipe import Settings, Weights
 from despam.train.solver import Problem
@@ -123,11 +122,20 @@ def read_features(
     texts: Sequence[str], labels: NDArray[np.int8], sources: Sequence[str], settings: Settings, tell: Progress
 ) -> tuple[Table, NDArray[np.int32]]:
     """Give a table of the messages with their disguised copies behind, and the rows that the copies were made of."""
-    copies = make_copies(texts, (labels > 0).tolist(), sources, settings)
-    table, count = Table(settings.mask, settings.scales), len(texts) + len(copies)
-    every = itertools.chain(texts, (copy.text for copy in copies))
-    table.extend(every, lambda done: tell("features", done, count))
-    return table, np.array([copy.row for copy in copies], np.int32)
+    spam = (labels > 0).tolist()
+    table, count = Table(settings.mask, settings.scales), len(texts) + expect_copies(spam, settings)
+    made_of: list[int] = []
+
+    def every() -> Iterator[str]:
+        yield from texts
+        for copy in make_copies(
+            texts, spam, sources, settings
+        ):  # one at a time: together they are as large as the texts
+            made_of.append(copy.row)
+            yield copy.text
+
+    table.extend(every(), lambda done: tell("features", min(done, count), count))
+    return table, np.array(made_of, np.int32)
 
 
 def fit_and_score(
@@ -218,7 +226,7 @@ def pack_model(
     messages: int,
 ) -> bytes:
     """Round the weights and put the file together; the calibration goes into unit and bias: scores are log-odds."""
-    integers, unit = export.quantise(weights.values)
+    integers, unit = export.quantise(weights.values.astype(np.float64))
     return export.pack(
         {
             "weights": integers,
