@@ -29,12 +29,13 @@ static void put32(uint8_t *to, uint32_t value) {
 /* Describe a character in one of the ways that Python might, by its number. */
 static void describe(uint32_t c) {
     static const uint8_t bones[] = {EMOJI, POUND, EURO, CURRENCY, PUNCTUATION, IDEOGRAPH, CYRILLIC, CYRILLIC_CAPITAL, OTHER, 'A', 'a', '0', ' '};
-    uint8_t told[DESCRIBED] = {bones[c % sizeof bones], (uint8_t)(c / 3 % 64), c % 11 ? (uint8_t)(c / 7 % 5) : PLAIN};
-    if (told[2] == EXPANDED)
+    uint8_t told[DESCRIBED] = {bones[c % sizeof bones], (uint8_t)(c / 3 % 64), c % 11 ? (uint8_t)(c / 7 % 8) : PLAIN};
+    if (told[2] == EXPANDED || told[2] == DISGUISED)
         for (uint32_t i = 0; i <= c % 3; i++) put32(told + 4 + 4 * i, i ? c + i : 'f');
     put32(told + 16, c % 5 > 1 ? c : c % 5);
     put32(told + 20, c % 5 > 1 ? c + 1 : c % 5);
     put32(told + 24, c % 13 ? 0 : 0x307);
+    put32(told + 28, c % 3 ? 0 : 'a' + c % 26);
     if (keep_character(c, told)) abort();
 }
 
@@ -71,12 +72,27 @@ static void keep_name(const char *name) {
     NAMED[named++].code = codes[strlen(name) % 3];
 }
 
+/* Let a cluster become as many letters as are possible, or a few. */
+static void keep(const Letters *cluster) {
+    uint8_t told[1 + 4 * EXPANDED_MOST * CLUSTER_MOST] = {cluster->letters[0] % 2 ? '!' : '='};
+    Py_ssize_t size = 1, n = cluster->letters[0] % 3 ? 1 + cluster->letters[0] % 3 : EXPANDED_MOST * cluster->n;
+    for (Py_ssize_t i = 0; i < n; i++) size += put_utf8(told + size, i % 2 ? 'f' : cluster->letters[0]);
+    if (keep_cluster(cluster->letters, cluster->n, told, size)) abort();
+}
+
 static Reading scan_and_describe(const Text *t, Bound *b) {
-    for (int names = 0;;) {
-        Unknown unknown = {.n = 0};
+    for (int names = 0, rounds = 0;;) {
+        Unknown unknown;
+        unknown.n = unknown.clusters = unknown.wants_cyrillic = 0;
+        unknown.name[0] = 0;
         Reading reading = scan(t, b, (1 << 12) - 1, &unknown);
         if (reading != LEARN) return reading;
         if (*unknown.name && ++names > NAMES_A_TEXT) return LEAVE;
+        if (unknown.clusters && ++rounds > CLUSTER_ROUNDS) return LEAVE;
+        for (int i = 0; i < unknown.clusters; i++) keep(&unknown.cluster[i]);
+        if (unknown.wants_cyrillic)
+            for (uint32_t c = 0; c < 128; c++) CYRILLIC_FOR[c] = c % 3 ? 0 : 0x430 + c;
+        cyrillic_known |= unknown.wants_cyrillic;
         if (*unknown.name) keep_name(unknown.name);
         for (int i = 0; i < unknown.n; i++) describe(unknown.code[i]);
     }

@@ -17,5 +17,6 @@ clang -g -O1 -std=c11 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefine
     -L"$libraries" -Wl,-rpath,"$libraries" -l"$name" -lm
 printf '&lt;b&gt; &#163;5 \303\251\342\200\246 f.r.e.e \320\260bc' >"$out/corpus/entities"
 printf 'WIN $5 now!! http://a-1.b.com/x me@x.com 08712345678 aaaa' >"$out/corpus/plain"
+printf "<p style='display: none'>a</p>f<!-- x -->ree<a href=\"http://a.b/c\"><img alt='x'><script>y</script><b" >"$out/corpus/markup"
 ASAN_OPTIONS=detect_leaks=0 "$out/fuzz_native" -max_total_time=$((minutes * 60)) -max_len=16384 -timeout=5 \
     -artifact_prefix="$out/" -print_final_stats=1 "$out/corpus"

@@ -1,10 +1,10 @@
 /* The kernel: the loops of repair.py, features.py and shapes.py, and the solver of train/, in C.
 
-   Knows a text as it was given: it decodes, repairs what needs no judgement (entities, invisible characters, compatible forms),
-   folds, hashes and sums. Whatever a repair would report, markup, and marks that combine it hands back to Python by returning
-   None, and takes the repaired text then; it never decides anything differently. What a character beyond ASCII is it asks
-   Python once (features.describe_characters), so both engines read the same Unicode tables. All sums are integers, so that both
-   agree bit for bit; tests/core/test_engines.py and `python benchmarks/engines.py` are the proof.
+   Knows a text as it was given: it decodes, repairs, folds, hashes and sums. The rare thing that it does not know (small capitals,
+   attributes with odd letters) it hands back to Python by returning None, and takes the repaired text then; it never decides
+   anything differently. What a character beyond ASCII is, or a letter with marks, it asks Python once, so both engines read the
+   same Unicode tables. All sums are integers, so that both agree bit for bit; tests/core/test_engines.py and
+   `python benchmarks/engines.py` are the proof.
 
    Limited API (abi3) of Python 3.11. Scans hold the GIL (an SMS takes a microsecond) and share one workspace; the solver lets it go.
    Invariant: every write is inside a buffer that `reserve` has sized, and a scan calls no Python between reading and answering. */
@@ -20,12 +20,14 @@
 #endif
 
 #define FEATURE_VERSION 2 /* engine.VERSION */
-#define INTERFACE 3       /* engine.INTERFACE: raise both when a function here changes what it takes or gives */
+#define INTERFACE 4       /* engine.INTERFACE: raise both when a function here changes what it takes or gives */
 #define HEAD 3000
 #define TAIL 300
 #define SCORED (HEAD + 1 + TAIL)
 #define WINDOW 8 /* repair.WINDOW, repair.BLOCKS_SKIPPED */
 #define BLOCKS_SKIPPED 4000
+#define EXPANDED_MOST 18 /* times as many characters: what NFKC makes of one, of Unicode's forms for compatibility */
+#define REPLACED_MOST (EXPANDED_MOST * ((HEAD + TAIL) * 2 + 1))
 #define STRIPPED ((HEAD + TAIL) * WINDOW + BLOCKS_SKIPPED + 2) /* characters that repair.cut_source leaves at most */
 #define GROUPS 6
 enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
@@ -42,6 +44,8 @@ enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
 #include "native/bytes.h"
 #include "native/workspace.h"
 #include "native/characters.h"
+#include "native/clusters.h"
+#include "native/alphabets.h"
 #include "native/repair.h"
 #include "native/markup.h"
 #include "native/folding.h"
@@ -51,7 +55,12 @@ enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
 
 /* ---- one text ---- */
 
-typedef struct { const uint8_t *utf8; Py_ssize_t size, chars; const Py_buffer *repairs; } Text; /* repairs: it is repaired already */
+typedef struct {
+    const uint8_t *utf8;
+    Py_ssize_t size, chars;
+    const Py_buffer *repairs; /* it is repaired already, by these */
+    PyObject *owner;          /* of the bytes */
+} Text;
 
 /* Count everything of the folded text: sums by a model, or ids without one. */
 static void count_all(Bound *b, const uint8_t *bones, Py_ssize_t length, const Py_buffer *repairs) {
@@ -134,26 +143,55 @@ static Reading scan(const Text *t, Bound *b, uint32_t mask, Unknown *unknown) {
     return reading;
 }
 
+/* Ask Python for what was unknown. It may let other threads run and scan: nothing of the workspace is used across this call. */
+static int learn(const Unknown *u) {
+    if ((*u->name && learn_name(u->name)) || (u->wants_cyrillic && learn_cyrillic()) || learn_characters(u)) return -1;
+    for (int i = 0; i < u->clusters; i++)
+        if (learn_cluster(u->cluster[i].letters, u->cluster[i].n)) return -1;
+    return 0;
+}
+
 /* Scan, learning what characters are as they are met. */
 static Reading scan_and_learn(const Text *t, Bound *b, uint32_t mask) {
-    int names = 0;
+    int names = 0, rounds = 0;
     for (;;) {
         Unknown unknown;
-        unknown.n = 0;
+        unknown.n = unknown.clusters = unknown.wants_cyrillic = 0;
         unknown.name[0] = 0;
         Reading reading = scan(t, b, mask, &unknown);
         if (reading != LEARN) return reading;
         if (*unknown.name && ++names > NAMES_A_TEXT) return LEAVE;
+        if (unknown.clusters && ++rounds > CLUSTER_ROUNDS) return LEAVE;
         if (learn(&unknown)) return FAILED;
     }
 }
 
-/* Look at a str as UTF-8; 0 where it has none: Python repairs lone surrogates. */
+/* Leave out the middle of a long text without markup, as repair.cut_source does, before it costs its length; a new reference. */
+static PyObject *shorten(PyObject *text) {
+    Py_ssize_t n = PyUnicode_GetLength(text);
+    if (n <= 2 * (HEAD + TAIL) * WINDOW || PyUnicode_FindChar(text, '<', 0, n, 1) >= 0) return Py_NewRef(text);
+    PyObject *head = PyUnicode_Substring(text, 0, HEAD * WINDOW), *tail = PyUnicode_Substring(text, n - TAIL * WINDOW, n);
+    PyObject *both = head && tail ? PyUnicode_FromFormat("%U\n%U", head, tail) : NULL;
+    Py_XDECREF(head);
+    Py_XDECREF(tail);
+    return both;
+}
+
+/* Look at a str as UTF-8, lone surrogates among it; 0 where it is none. */
 static int open_text(PyObject *text, Text *t) {
     if (!PyUnicode_Check(text)) return 0;
-    t->utf8 = (const uint8_t *)PyUnicode_AsUTF8AndSize(text, &t->size);
-    if (!t->utf8) { PyErr_Clear(); return 0; }
-    t->chars = PyUnicode_GetLength(text);
+    t->owner = shorten(text);
+    if (!t->owner) { PyErr_Clear(); return 0; }
+    t->chars = PyUnicode_GetLength(t->owner);
+    t->utf8 = (const uint8_t *)PyUnicode_AsUTF8AndSize(t->owner, &t->size);
+    if (t->utf8) return 1;
+    PyErr_Clear();
+    PyObject *bytes = PyUnicode_AsEncodedString(t->owner, "utf-8", "surrogatepass");
+    char *start;
+    Py_DECREF(t->owner);
+    t->owner = bytes;
+    if (!bytes || PyBytes_AsStringAndSize(bytes, &start, &t->size)) { PyErr_Clear(); return 0; }
+    t->utf8 = (const uint8_t *)start;
     return 1;
 }
 
@@ -231,6 +269,7 @@ static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) 
         t.repairs = &repairs;
     }
     Reading reading = open_text(args[1], &t) ? scan_and_learn(&t, b, b->mask) : LEAVE;
+    Py_XDECREF(t.owner);
     if (t.repairs) PyBuffer_Release(&repairs);
     if (reading == FAILED) return NULL;
     if (reading == LEAVE) Py_RETURN_NONE;
@@ -247,6 +286,7 @@ static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) 
 static Reading scan_arguments(PyObject *text, Py_buffer *repairs, Bound *b, uint32_t mask) {
     Text t = {.repairs = repairs->obj ? repairs : NULL};
     Reading reading = open_text(text, &t) ? scan_and_learn(&t, b, mask) : LEAVE;
+    Py_XDECREF(t.owner);
     if (repairs->obj) PyBuffer_Release(repairs);
     return reading;
 }
@@ -300,21 +340,22 @@ static PyObject *scan_ids(PyObject *self, PyObject *args) {
     return answer_ids();
 }
 
-/* ask(describe_characters, named_entity): whom to ask what characters are, and what entities stand for */
+/* ask(describe_characters, named_entity, compose, cyrillic_letters): whom to ask what characters are, what entities stand for, how
+   letters with marks are written, and which Cyrillic letters Latin ones pass for */
 static PyObject *ask(PyObject *self, PyObject *args) {
     (void)self;
-    PyObject *characters, *names;
-    if (!PyArg_ParseTuple(args, "OO", &characters, &names)) return NULL;
-    PyObject *old[2] = {ASKER, NAME_ASKER};
-    ASKER = Py_NewRef(characters);
-    NAME_ASKER = Py_NewRef(names);
-    Py_XDECREF(old[0]);
-    Py_XDECREF(old[1]);
+    PyObject **askers[4] = {&ASKER, &NAME_ASKER, &COMPOSER, &CYRILLIC_ASKER}, *asked[4];
+    if (!PyArg_ParseTuple(args, "OOOO", &asked[0], &asked[1], &asked[2], &asked[3])) return NULL;
+    for (int i = 0; i < 4; i++) {
+        PyObject *old = *askers[i];
+        *askers[i] = Py_NewRef(asked[i]);
+        Py_XDECREF(old);
+    }
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
-    {"ask", ask, METH_VARARGS, "Name who describes characters and entities."},
+    {"ask", ask, METH_VARARGS, "Name who tells what the kernel does not know."},
     {"bind", bind, METH_VARARGS, "Hold a model's buffers for score() and measure()."},
     {"score", (PyCFunction)(void (*)(void))score, METH_FASTCALL, "Score a text with a bound model."},
     {"measure", measure, METH_VARARGS, "Give the integers behind a score."},

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 VERSION = 2  # of the features: raise it whenever what is counted changes (features.py, shapes.py, repair.py)
-INTERFACE = 3  # of the kernel: a stale build of it is refused
+INTERFACE = 4  # of the kernel: a stale build of it is refused
 GROUPS = ("grams", "across", "words", "pairs", "shapes", "case")
 
 
@@ -33,7 +33,7 @@ def choose() -> tuple[str, Any]:
             "Install despam again to rebuild it.\n"
         )
         return "python", None
-    _native.ask(describe_characters, named_entity)
+    _native.ask(*ANSWERS)
     return "native", _native
 
 
@@ -51,4 +51,20 @@ def named_entity(name: str) -> str:
     return repair.named_entity(name)
 
 
+def compose(cluster: str) -> str:
+    """Tell the kernel what a letter with marks is written as, `!` before it where that is reported."""
+    from despam.core import repair
+
+    plain, reported = repair.compatible(cluster)
+    return f"{'!' if reported else '='}{plain}"
+
+
+def cyrillic_letters() -> str:
+    """Tell the kernel which Cyrillic letter each of ASCII passes for, NUL for none."""
+    from despam.core import look_alikes
+
+    return "".join(look_alikes.CYRILLIC_FOR.get(chr(code), "\0") for code in range(128))
+
+
+ANSWERS = (describe_characters, named_entity, compose, cyrillic_letters)  # to what the kernel asks
 NAME, native = choose()

@@ -197,7 +197,7 @@ LETTER, UPPER, LOWER, DIGIT, CHANGES, IDEOGRAPH, ALPHANUMERIC = 1, 2, 4, 8, 16, 
 
 
 def describe_characters(characters: str) -> bytes:
-    """Describe characters to the kernel, 28 bytes each; it asks once for every one that it meets.
+    """Describe characters to the kernel, 32 bytes each; it asks once for every one that it meets.
 
     The tables are those of the running interpreter, so the kernel cannot disagree with `split`, `skeleton` and repair.
     """
@@ -205,9 +205,11 @@ def describe_characters(characters: str) -> bytes:
 
 
 def describe_character(character: str) -> bytes:
-    """Give skeleton, flags, how repair sees it; its expansion, as written and in lower case, each padded with zeros."""
+    """Give skeleton, flags, how repair sees it; expansion, as written, lower case; its Latin look-alike."""
     from struct import pack
     from unicodedata import category
+
+    from despam.core.look_alikes import LATIN_FOR
 
     folded = FOLDING[ord(character)]
     written = folded.strip() or (chr(1) if not folded else chr(0))  # 1: nothing, 0: a separator
@@ -222,8 +224,8 @@ def describe_character(character: str) -> bytes:
         | ALPHANUMERIC * character.isalnum()
     )
     look, expansion = look_of(character)
-    points = [*padded(expansion, 3), ord(written), *padded(lower, 2)]
-    return pack("<BBBx6I", shapes.skeleton(character)[0], flags, look, *points)
+    points = [*padded(expansion, 3), ord(written), *padded(lower, 2), ord(LATIN_FOR.get(character, "\0"))]
+    return pack("<BBBx7I", shapes.skeleton(character)[0], flags, look, *points)
 
 
 def padded(text: str, size: int) -> list[int]:

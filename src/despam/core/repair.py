@@ -136,7 +136,7 @@ def cut_source(text: str, kinds: set[str]) -> list[Edit]:
     edits: list[Edit] = []
     head, tail = HEAD * WINDOW, len(text) - TAIL * WINDOW
     seen = at = 0
-    for start, end in unseen_blocks(text, tail):
+    for start, end in unseen_blocks(text, tail) if "<" in text else ():
         if seen + start - at >= head or len(edits) == BLOCKS_SKIPPED:
             break
         seen += start - at
@@ -272,10 +272,10 @@ def drop_unseen(text: str, kinds: set[str]) -> list[Edit]:
 
 def make_compatible(text: str, kinds: set[str]) -> list[Edit]:
     """Apply NFKC where it changes something, cluster by cluster, so that offsets stay exact."""
-    from unicodedata import combining, is_normalized, normalize
+    from unicodedata import combining, is_normalized
 
     edits: list[Edit] = []
-    known: dict[str, str] = {}  # one character may expand to eighteen, and stand thousands of times
+    known: dict[str, tuple[str, bool]] = {}  # one character may expand to eighteen, and stand thousands of times
     for run in NOT_ASCII.finditer(text):
         start = max(run.start() - 1, 0)  # a combining mark may belong to the ASCII letter before
         span = text[start : run.end()]
@@ -287,15 +287,23 @@ def make_compatible(text: str, kinds: set[str]) -> list[Edit]:
             while end < len(span) and end - at < 16 and combining(span[end]):
                 end += 1
             cluster = span[at:end]
-            plain = known.get(cluster)
-            if plain is None:
-                plain = known[cluster] = normalize("NFKC", cluster)
+            if cluster not in known:
+                known[cluster] = compatible(cluster)
+            plain, reported = known[cluster]
             if plain != cluster:
                 edits.append((start + at, start + end, plain))
-                if DECORATED.match(cluster) and cluster not in HONEST:
+                if reported:
                     kinds.add("full-width")
             at = end
     return edits
+
+
+def compatible(cluster: str) -> tuple[str, bool]:
+    """Give a character with its marks as NFKC writes it, and whether that undoes a disguise."""
+    from unicodedata import normalize
+
+    plain = normalize("NFKC", cluster)
+    return plain, plain != cluster and bool(DECORATED.match(cluster)) and cluster not in HONEST
 
 
 def fold_look_alikes(text: str, kinds: set[str]) -> list[Edit]:
@@ -349,25 +357,28 @@ STEPS: tuple[Step, ...] = (
 
 
 # how repair sees one character beyond ASCII, told to the kernel: nothing to do; look yourself; never seen by a reader;
-# written otherwise; a letter of an alphabet that words may mix with Latin; a letter in disguise
-PLAIN, ASK, DROPPED, EXPANDED, FOREIGN, DISGUISED = range(6)
+# written otherwise; a letter of an alphabet that words may mix with Latin; a letter in disguise; a mark, which belongs
+# to the character before; written as more than three
+PLAIN, ASK, DROPPED, EXPANDED, FOREIGN, DISGUISED, COMBINING, LONG = range(8)
 
 
 def look_of(character: str) -> tuple[int, str]:
     """Say how the steps treat a character that stands by itself, and what it is expanded to (at most three)."""
-    from unicodedata import combining, normalize
+    from unicodedata import combining
 
     from despam.core import look_alikes
 
     if UNSEEN_CHARACTER.match(character):
-        return (ASK if "\ud800" <= character <= "\udfff" else DROPPED), ""  # a surrogate is replaced
-    if combining(character) or look_alikes.SMALL_CAPITAL.match(character):
+        return DROPPED, ""
+    is_foreign = look_alikes.FOREIGN_LETTER.match(character)
+    if look_alikes.SMALL_CAPITAL.match(character) or (is_foreign and not character.isalnum()):
         return ASK, ""
-    plain = normalize("NFKC", character)
-    if plain != character:
-        reported = DECORATED.match(character) and character not in HONEST
-        return (ASK, "") if len(plain) > 3 else (DISGUISED if reported else EXPANDED, plain)
-    return (FOREIGN if look_alikes.FOREIGN_LETTER.match(character) else PLAIN), ""
+    if combining(character):
+        return COMBINING, ""
+    plain, reported = compatible(character)
+    if plain == character:
+        return (FOREIGN if is_foreign else PLAIN), ""
+    return (LONG, "") if len(plain) > 3 else (DISGUISED if reported else EXPANDED, plain)
 
 
 class Offsets:

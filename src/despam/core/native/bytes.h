@@ -39,6 +39,12 @@ static inline uint32_t crc_bytes(uint32_t c, const uint8_t *p, Py_ssize_t n) {
     return c;
 }
 
+/* Spread a number over 64 bits. */
+static uint64_t mix(uint64_t h) {
+    h *= 0x9E3779B97F4A7C15ULL;
+    return h ^ h >> 29;
+}
+
 /* Loops over characters go by blocks, with blanks behind the text. Vectors are the compiler's (gcc, clang), for any processor:
    loops over bytes are not always made into them, and compares against a few constants never. */
 enum { BLOCK = 64 };

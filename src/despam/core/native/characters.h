@@ -5,13 +5,13 @@
 
 /* classes of characters beyond ASCII in a skeleton (shapes.py) */
 enum { EMOJI = 1, POUND, EURO, CURRENCY, PUNCTUATION, IDEOGRAPH, CYRILLIC, CYRILLIC_CAPITAL, OTHER = 0x0E };
-enum { PLAIN, ASK, DROPPED, EXPANDED, FOREIGN, DISGUISED }; /* repair.look_of */
+enum { PLAIN, ASK, DROPPED, EXPANDED, FOREIGN, DISGUISED, COMBINING, LONG }; /* repair.look_of */
 enum { SEPARATOR = 0, NOTHING = 1 };             /* what a character is as written, if no letter */
 
 typedef struct {
     uint8_t bone, flags, look, lower_size, written_size;
     uint8_t written[4], lower[8]; /* UTF-8 */
-    uint32_t as_written, expansion[3];
+    uint32_t as_written, expansion[3], latin; /* latin: the letter that it passes for, or 0 */
 } Character; /* bone 0: not asked yet */
 
 static Character *PAGES[0x1100];
@@ -86,21 +86,35 @@ static inline uint32_t take_utf8(const uint8_t **at) {
 /* Characters that a text holds and nobody has asked for yet: they are learnt together, and the text is read again. */
 #define ASK_AT_ONCE 256
 #define NAME_MOST 32
+#define CLUSTER_MOST 16 /* characters: repair.make_compatible */
+#define CLUSTERS_AT_ONCE 128
+typedef struct { uint32_t letters[CLUSTER_MOST]; int n; } Letters;
 typedef struct {
+    int n, clusters, wants_cyrillic;
     uint32_t code[ASK_AT_ONCE];
-    int n;
+    Letters cluster[CLUSTERS_AT_ONCE];
     char name[NAME_MOST + 1]; /* of an entity, or empty */
 } Unknown;
 
 /* Note one; 1 where no more fit. */
 static int note_unknown(Unknown *u, uint32_t c) {
+    if (u->n == ASK_AT_ONCE) return 1;
     for (int i = 0; i < u->n; i++)
         if (u->code[i] == c) return 0;
     u->code[u->n++] = c;
     return u->n == ASK_AT_ONCE;
 }
 
-#define DESCRIBED 28 /* bytes a character: "<BBBx6I" */
+/* The same for a cluster. */
+static int note_cluster(Unknown *u, const Letters *letters) {
+    if (u->clusters == CLUSTERS_AT_ONCE) return 1;
+    for (int i = 0; i < u->clusters; i++)
+        if (u->cluster[i].n == letters->n && !memcmp(u->cluster[i].letters, letters->letters, 4 * (size_t)letters->n)) return 0;
+    u->cluster[u->clusters++] = *letters;
+    return u->clusters == CLUSTERS_AT_ONCE;
+}
+
+#define DESCRIBED 32 /* bytes a character: "<BBBx7I" */
 
 static int keep_character(uint32_t c, const uint8_t *from) {
     Character **page = &PAGES[c >> 8];
@@ -117,6 +131,7 @@ static int keep_character(uint32_t c, const uint8_t *from) {
     to->lower_size = put_utf8(to->lower, load32(from + 20) & 0x1FFFFF);
     uint32_t second = load32(from + 24) & 0x1FFFFF;
     if (second) to->lower_size = (uint8_t)(to->lower_size + put_utf8(to->lower + to->lower_size, second));
+    to->latin = load32(from + 28);
     to->bone = from[0] ? from[0] & 0x7F : OTHER;
     return 0;
 }
@@ -155,9 +170,8 @@ static int learn_name(const char *name) {
     return 0;
 }
 
-/* Ask Python for them. It may let other threads run and scan: nothing of the workspace is used across this call. */
-static int learn(const Unknown *u) {
-    if (*u->name && learn_name(u->name)) return -1;
+/* Ask Python what characters are. */
+static int learn_characters(const Unknown *u) {
     if (!u->n) return 0;
     uint8_t text[4 * ASK_AT_ONCE];
     Py_ssize_t size = 0;

@@ -1,10 +1,5 @@
 /* Text -> words, in lower case on one line and as written: features.split. */
 
-static uint64_t mix(uint64_t h) {
-    h *= 0x9E3779B97F4A7C15ULL;
-    return h ^ h >> 29;
-}
-
 /* Give the first eight bytes of a word, zeros after its end, and spread all of it over 64 bits. */
 static inline uint64_t word_head(const uint8_t *p, int32_t size) {
     uint64_t head = load64(p);

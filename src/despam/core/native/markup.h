@@ -84,16 +84,32 @@ static const struct { const char *start, *end; } HIDDEN_BLOCKS[] = { /* repair.u
     {"<!--", "-->"}, {"<style", "</style>"}, {"<STYLE", "</STYLE>"}, {"<script", "</script>"}};
 enum { BLOCK_KINDS = 4 };
 
-/* Find the next comment, style or script that starts and ends before `limit`; a kind that is never closed is `given_up`. */
+/* Mark where a kind of block that is not `given_up` may start, sixteen places at once, by its first three letters. */
+static uint64_t may_start(const uint8_t *p, unsigned given_up) {
+    Bytes angle = (Bytes)(load_bytes(p) == '<'), starts = {0};
+    if (!gather(angle)) return 0;
+    Bytes second = load_bytes(p + 1), third = load_bytes(p + 2);
+    for (int kind = 0; kind < BLOCK_KINDS; kind++)
+        if (!(given_up >> kind & 1)) {
+            const char *start = HIDDEN_BLOCKS[kind].start;
+            starts |= (Bytes)((second == (uint8_t)start[1]) & (third == (uint8_t)start[2]));
+        }
+    return gather(angle & starts);
+}
+
+/* Find the next comment, style or script that starts and ends before `limit`; a kind that is never closed is `given_up`.
+   Behind `limit` the text goes on for more than a block of bytes. */
 static const uint8_t *next_block(const uint8_t *p, const uint8_t *limit, unsigned *given_up, const uint8_t **end) {
-    for (; *given_up != (1u << BLOCK_KINDS) - 1 && (p = memchr(p, '<', (size_t)(limit - p))); p++) {
-        if (limit - p < 5 || (p[1] != '!' && (p[1] | 32) != 's')) continue;
-        for (int kind = 0; kind < BLOCK_KINDS; kind++) {
-            if (*given_up >> kind & 1 || memcmp(p, HIDDEN_BLOCKS[kind].start, strlen(HIDDEN_BLOCKS[kind].start))) continue;
-            const uint8_t *closed = find(p, limit, HIDDEN_BLOCKS[kind].end);
-            if (!closed) { *given_up |= 1u << kind; continue; }
-            *end = closed + strlen(HIDDEN_BLOCKS[kind].end);
-            return p;
+    for (; p < limit && *given_up != (1u << BLOCK_KINDS) - 1; p += 16) {
+        for (uint64_t at = may_start(p, *given_up); at; at &= at - 1) {
+            const uint8_t *start = p + __builtin_ctzll(at);
+            for (int kind = 0; kind < BLOCK_KINDS && start < limit; kind++) {
+                if (*given_up >> kind & 1 || memcmp(start, HIDDEN_BLOCKS[kind].start, strlen(HIDDEN_BLOCKS[kind].start))) continue;
+                const uint8_t *closed = find(start, limit, HIDDEN_BLOCKS[kind].end);
+                if (!closed) { *given_up |= 1u << kind; continue; }
+                *end = closed + strlen(HIDDEN_BLOCKS[kind].end);
+                return start;
+            }
         }
     }
     return NULL;
@@ -142,7 +158,7 @@ static int is_word_at(const uint8_t *p, Markup *m) {
     if (p == m->end) return 0;
     if (*p < 128) return is_letter(*p) || is_digit(*p) || *p == '_';
     uint32_t code = take_utf8(&p);
-    const Character *c = character(code);
+    const Character *c = is_surrogate(code) ? &NOBODY : character(code);
     if (!c) { m->leave |= note_unknown(m->unknown, code); return 0; }
     return (c->flags & ALPHANUMERIC) != 0;
 }

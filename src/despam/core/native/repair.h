@@ -1,15 +1,17 @@
-/* repair.py in C, for what needs no judgement.
+/* repair.py in C, markup aside (markup.h).
 
-   Knows entities, characters that are dropped or written otherwise, and the cuts. Where anything would be reported, where markup may
-   stand or marks combine, it says LEAVE and Python repairs the text; it may say so too often, never too seldom. */
-
-typedef enum { READY, LEAVE, LEARN, FAILED } Reading; /* LEAVE: Python must look; LEARN: unknown characters were noted */
+   Knows entities, characters that are dropped or written otherwise, letters spaced out, and the cuts. For what it does not know, small
+   capitals above all, it says LEAVE and Python repairs the text; it may say so too often, never too seldom. */
 
 /* Say whether markup may stand here: a tag, a comment or a declaration would begin like this. */
 static int has_markup(const uint8_t *t, Py_ssize_t n) {
-    const uint8_t *end = t + n;
-    for (const uint8_t *p = t; (p = memchr(p, '<', (size_t)(end - p))); p++)
-        if (p + 1 < end && (is_letter(p[1]) || p[1] == '/' || p[1] == '!' || p[1] == '?')) return 1;
+    const uint8_t *end = t + n, *p = memchr(t, '<', (size_t)n);
+    for (; p && end - p > 16; p += 16) {
+        Bytes next = load_bytes(p + 1), begins = within(next | 32, 'a', 26) | (Bytes)((next == '/') | (next == '!') | (next == '?'));
+        if (gather((Bytes)(load_bytes(p) == '<') & begins)) return 1;
+    }
+    for (; p && p + 1 < end; p++)
+        if (*p == '<' && (is_letter(p[1]) || p[1] == '/' || p[1] == '!' || p[1] == '?')) return 1;
     return 0;
 }
 
@@ -17,9 +19,6 @@ static const struct { const char *name; uint32_t code; } ENTITIES[] = { /* repai
     {"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}, {"nbsp", ' '}, {"copy", 0xA9}, {"reg", 0xAE},
     {"pound", 0xA3}, {"euro", 0x20AC}, {"cent", 0xA2}, {"yen", 0xA5}, {"hellip", 0x2026}, {"mdash", 0x2014}, {"ndash", 0x2013},
     {"lsquo", 0x2018}, {"rsquo", 0x2019}, {"ldquo", 0x201C}, {"rdquo", 0x201D}, {"bull", 0x2022}, {"middot", 0xB7}, {"trade", 0x2122}};
-
-#define REPORT(place) (S.repaired |= 1u << (place))
-enum { HTML, HIDDEN, ENTITIES_REPORTED, ZERO_WIDTH, BIDI, FULL_WIDTH, SPACED_OUT = 7 }; /* places in repair.REPAIRS */
 
 static uint32_t number_entity(const uint8_t *p, const uint8_t *end, const uint8_t **after) {
     int hex = p < end && (*p | 32) == 'x', digits = 0;
@@ -107,15 +106,43 @@ static int is_joining(uint32_t c) {
            (c >= 0xFE70 && c <= 0xFEFC);
 }
 
-/* Drop what is never seen and expand what is written otherwise: of at most 6,601 characters at most three times as many. */
+static uint32_t REPLACED[REPLACED_MOST];
+
+static int is_surrogate(uint32_t c) { return c >= 0xD800 && c < 0xE000; }
+
+/* Write the letters of a cluster as they are to be seen; 1 where no more fit that Python must be asked for. */
+static int put_cluster(const Letters *cluster, Py_ssize_t *to, Unknown *unknown) {
+    const Character *c = character(cluster->letters[0]);
+    const uint32_t *written = cluster->letters;
+    int n = 1;
+    if (cluster->n > 1 || c->look == COMBINING || c->look == LONG) {
+        const Cluster *known = find_cluster(cluster->letters, cluster->n);
+        if (!known) return note_cluster(unknown, cluster);
+        if (known->reported) REPORT(FULL_WIDTH);
+        written = LETTERS + known->at + known->n;
+        n = known->written;
+    } else if (c->look == EXPANDED || c->look == DISGUISED) {
+        if (c->look == DISGUISED) REPORT(FULL_WIDTH);
+        written = c->expansion;
+        n = written[1] ? written[2] ? 3 : 2 : 1;
+    }
+    int full = 0;
+    for (int k = 0; k < n; k++) {
+        REPLACED[(*to)++] = written[k];
+        if (!character(written[k])) full |= note_unknown(unknown, written[k]);
+    }
+    return full;
+}
+
+/* Drop what is never seen and write clusters otherwise: of at most 6,601 characters at most eighteen times as many. */
 static Reading replace_characters(Py_ssize_t *n, Unknown *unknown) {
-    static uint32_t out[3 * ((HEAD + TAIL) * 2 + 1)];
     Py_ssize_t to = 0;
     const Character *before = NULL;
     uint32_t before_code = 0;
+    Letters cluster = {.n = 0};
     int full = 0, dropped = 0, overridden = 0;
     for (Py_ssize_t i = 0; i < *n && !full; i++) {
-        uint32_t code = S.code[i];
+        uint32_t code = is_surrogate(S.code[i]) ? 0xFFFD : S.code[i];
         const Character *c = character(code);
         if (!c) { full = note_unknown(unknown, code); continue; }
         if (c->look == ASK) return LEAVE;
@@ -129,15 +156,14 @@ static Reading replace_characters(Py_ssize_t *n, Unknown *unknown) {
         dropped = overridden = 0;
         before = c;
         before_code = code;
-        if (c->look != EXPANDED && c->look != DISGUISED) { out[to++] = code; continue; }
-        if (c->look == DISGUISED) REPORT(FULL_WIDTH);
-        for (int k = 0; k < 3 && c->expansion[k]; k++) {
-            out[to++] = c->expansion[k];
-            if (!character(c->expansion[k])) full = note_unknown(unknown, c->expansion[k]);
-        }
+        if (c->look == COMBINING && cluster.n && cluster.n < CLUSTER_MOST) { cluster.letters[cluster.n++] = code; continue; }
+        if (cluster.n) full = put_cluster(&cluster, &to, unknown);
+        cluster.letters[0] = code;
+        cluster.n = 1;
     }
-    if (unknown->n) return LEARN;
-    memcpy(S.code, out, (size_t)to * sizeof *out);
+    if (cluster.n) put_cluster(&cluster, &to, unknown);
+    if (unknown->n || unknown->clusters) return LEARN;
+    memcpy(S.code, REPLACED, (size_t)to * sizeof *REPLACED);
     *n = to;
     return READY;
 }
@@ -178,18 +204,6 @@ static int join_spaced(uint32_t *t, Py_ssize_t *n) {
     return joined;
 }
 
-/* Say whether a word may mix alphabets: Python decides towards which it is folded. */
-static int is_mixed(const uint32_t *t, Py_ssize_t n) {
-    int last = 0; /* 1: the last letter was Latin, 2: of an alphabet that is mixed with it; digits between do not count */
-    for (Py_ssize_t i = 0; i < n; i++) {
-        const Character *c = character(t[i]);
-        int now = is_letter(t[i]) ? 1 : c->look == FOREIGN ? 2 : c->flags & DIGIT ? last : 0;
-        if (last + now == 3) return 1;
-        last = now;
-    }
-    return 0;
-}
-
 /* Say whether characters of the text are dropped, written otherwise or of an alphabet that is mixed: not in ASCII without controls. */
 static int is_beyond_ascii(const uint32_t *t, Py_ssize_t n) {
     uint32_t found = 0;
@@ -205,7 +219,8 @@ static Reading repair(const uint8_t *t, Py_ssize_t size, Py_ssize_t chars, int b
     if (is_beyond_ascii(S.code, *n)) {
         Reading reading = replace_characters(n, unknown);
         if (reading != READY) return reading;
-        if (is_mixed(S.code, *n)) return LEAVE;
+        reading = fold_look_alikes(S.code, *n, unknown);
+        if (reading != READY) return reading;
     }
     if (join_spaced(S.code, n)) REPORT(SPACED_OUT);
     *n = cut(S.code, *n, 1);
@@ -257,10 +272,20 @@ static int look_at(const uint8_t *t, Py_ssize_t n) {
     return (gather(odd) ? ODD : 0) | (gather(sign) ? SIGNED : 0);
 }
 
+static int begins_entity(const uint8_t *p, const uint8_t *end) {
+    return p[1] == '#' || (is_letter(p[1]) && p + 2 < end && (is_letter(p[2]) || is_digit(p[2])));
+}
+
 /* Say whether an ampersand may begin an entity. */
 static int has_entity(const uint8_t *t, Py_ssize_t n) {
-    const uint8_t *end = t + n;
-    for (const uint8_t *p = t; (p = memchr(p, '&', (size_t)(end - p))); p++)
-        if (p + 1 < end && (p[1] == '#' || (is_letter(p[1]) && p + 2 < end && (is_letter(p[2]) || is_digit(p[2]))))) return 1;
+    const uint8_t *end = t + n, *p = memchr(t, '&', (size_t)n);
+    for (; p && end - p > 16; p += 16) {
+        Bytes next = load_bytes(p + 1);
+        uint64_t at = gather((Bytes)(load_bytes(p) == '&') & (within(next | 32, 'a', 26) | (Bytes)(next == '#')));
+        for (; at; at &= at - 1)
+            if (begins_entity(p + __builtin_ctzll(at), end)) return 1;
+    }
+    for (; p && p + 1 < end; p++)
+        if (*p == '&' && begins_entity(p, end)) return 1;
     return 0;
 }

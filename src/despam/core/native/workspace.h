@@ -54,6 +54,11 @@ typedef struct {
 
 static Space S;
 
+typedef enum { READY, LEAVE, LEARN, FAILED } Reading; /* LEAVE: Python must look; LEARN: unknown characters were noted */
+
+#define REPORT(place) (S.repaired |= 1u << (place))
+enum { HTML, HIDDEN, ENTITIES_REPORTED, ZERO_WIDTH, BIDI, FULL_WIDTH, LOOK_ALIKES, SPACED_OUT }; /* places in repair.REPAIRS */
+
 static int grow(void **p, size_t bytes) {
     void *q = realloc(*p, bytes);
     if (!q) { PyErr_NoMemory(); return -1; }
@@ -64,7 +69,7 @@ static int grow(void **p, size_t bytes) {
 /* Size every buffer for a repaired text: a character is at most 4 bytes as written, 8 in lower case, and 2 grams, 6 windows, 3 pairs. */
 static int reserve(uint32_t mask) {
     if (!S.room) {
-        size_t r = SCORED + 16, source = STRIPPED + 16;
+        size_t r = SCORED + 16, source = REPLACED_MOST + 16; /* more than STRIPPED */
         for (int g = 0; g < GROUPS; g++)
             if (grow((void **)&S.ids[g], (8 * r + 1024) * sizeof(uint32_t))) return -1;
         if (grow((void **)&S.code, source * 4) || grow((void **)&S.bones, r + 2 * BLOCK) || grow((void **)&S.lower, r + 2 * BLOCK) || grow((void **)&S.line, 10 * r + 64) ||
