@@ -56,6 +56,7 @@ class TrainedModel:
     calibration: Calibration
     out_of_fold: Floats  # one score a row by a fit that has not seen it (its source), in the order of `rows`
     rows: list[Message]
+    weights: Weights  # before rounding and calibration: what the rounding cost can be measured against
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file."""
@@ -116,6 +117,7 @@ def train(
         calibration,
         scores[0],
         messages,
+        weights,
     )
 
 
