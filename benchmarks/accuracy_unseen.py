@@ -45,7 +45,7 @@ def unseen_page(results: dict[str, Any], too_long: dict[str, str]) -> list[str]:
 
 def table(systems: dict[str, Sources]) -> Iterator[str]:
     """Give the lines of the table; a mean is over the sources that all systems have."""
-    names = list(dict.fromkeys(source for sources in systems.values() for source in sources))
+    names = sorted({source for sources in systems.values() for source in sources})
     common = [source for source in names if all(source in sources for sources in systems.values())]
     heads = list(map(short, systems))
     yield f"| source | {' | '.join(heads)} | despam below scikit-learn |"

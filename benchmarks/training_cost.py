@@ -74,7 +74,7 @@ def described(cost: Cost, messages: int) -> dict[str, Any]:
     """Say what a run cost as a model card does, measured or estimated."""
     joules = cost.cpu_seconds * WATTS if cost.joules is None else cost.joules
     how = (
-        f"estimated: CPU seconds times an assumed {WATTS:g} W a busy core; this machine shows no energy counters"
+        f"estimated: CPU seconds times an assumed {WATTS:g} W a busy core, as the machine showed no energy counters"
         if cost.joules is None
         else "measured: RAPL counters of processor and memory, whatever else ran on the machine included"
     )
