@@ -111,10 +111,10 @@ bench-training: $(VENV)/.dev $(VENV)/.kernel ## Training by stage, its peak memo
 bench-batch: $(VENV)/.dev $(VENV)/.kernel ## A large file through classify --batch: rate and memory; ARGS=--mb=1000.
 	$(BIN)/python benchmarks/batch.py $(ARGS)
 
-accuracy: $(VENV)/.dev $(VENV)/.kernel ## The protocols P1 to P5; says which data are not there.
+accuracy: $(VENV)/.dev $(VENV)/.kernel ## The protocols P1 to P5, and what training takes; says which data are not there.
 	$(BIN)/python benchmarks/accuracy.py $(ARGS)
 
-accuracy-peers: $(VENV)/.dev $(VENV)/.kernel ## The same splits for the peers.
+accuracy-peers: $(VENV)/.dev $(VENV)/.kernel ## The same splits for the peers; P2 alone: ARGS="--only P2".
 	$(BIN)/python benchmarks/accuracy.py --peers $(ARGS)
 
 ## ---------------------------------------------------------------- packages

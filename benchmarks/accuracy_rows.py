@@ -6,6 +6,7 @@ sources is. Refuses to know systems and figures. Data that are not on this machi
 
 from __future__ import annotations
 
+import random
 import re
 import zlib
 from collections.abc import Iterable, Sequence
@@ -56,6 +57,17 @@ def others(held_out: str, names: Sequence[str]) -> list[Row]:
         for row in cleaned(name) or ()
         if not row.fields.get("also_in") and corpus.normal(row.text, row.mail) not in held
     ]
+
+
+def capped(rows: Sequence[Row], most: int) -> list[Row]:
+    """Keep at most so many rows of each source (0: all), drawn by the source's name: the same for every system."""
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.source, []).append(place)
+    kept: set[int] = set()
+    for source, own in places.items():
+        kept.update(own if not most or len(own) <= most else random.Random(source).sample(own, most))
+    return [row for place, row in enumerate(rows) if place in kept]
 
 
 def triples(text: str) -> frozenset[int]:

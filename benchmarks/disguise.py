@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import accuracy
+import accuracy_protocols
 import accuracy_systems
 from accuracy_rows import cleaned
 
@@ -57,10 +57,10 @@ def measure(rows: Sequence[Row], settings: Settings) -> str:
             train.train(taught, settings=settings, max_false_positives=promise).save(path)
             return accuracy_systems.opened(path)
 
-    found, pooled = accuracy.fold_figures(rows, fit, 5, spans=False)
-    attacks = accuracy.p4(pooled)
+    found, pooled = accuracy_protocols.fold_figures(rows, fit, 5, spans=False)
+    attacks = accuracy_protocols.p4(pooled)
     shown = " ".join(
-        f"{name} {attacks[name]['kept']:.3f}/{attacks[name]['ham_lost']:.4f}" for name in accuracy.P4_ATTACKS
+        f"{name} {attacks[name]['kept']:.3f}/{attacks[name]['ham_lost']:.4f}" for name in accuracy_protocols.P4_ATTACKS
     )
     return f"accuracy {found['accuracy']:.4f} 1-AUC {1 - found['auc']:.5f} | {shown}"
 

@@ -21,6 +21,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+from training_cost import run_training
+
 import despam
 from despam import corpus
 from despam.core import engine
@@ -79,20 +81,11 @@ def report_mails(enron: Path, *, pure: bool) -> None:
 
 def report_training(title: str, files: list[str]) -> None:
     """Run the command, then its stages, and print both."""
-    with tempfile.TemporaryDirectory() as folder:
-        target = str(Path(folder) / "model.safetensors")
-        command = [sys.executable, "-m", "despam", "train", *files, "-o", target, "--json"]
-        before = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        elapsed = time.perf_counter() - before
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} ended with {process.returncode}")
+    cost = run_training(files)
     found = run([sys.executable, __file__, "--part", "stages", *files])
     print(f"\n{title}: {found.pop('read'):,.0f} messages read, {found.pop('distinct'):,.0f} different")
-    cpu, peak_mb = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-    print(f"  despam train {elapsed:9.1f} s, CPU {cpu:.1f} s, peak {peak_mb:,.0f} MB")
+    energy = "" if cost.joules is None else f", {cost.joules / 3600:.2g} Wh of the whole machine"
+    print(f"  despam train {cost.seconds:9.1f} s, CPU {cost.cpu_seconds:.1f} s, peak {cost.peak_mb:,.0f} MB{energy}")
     for stage, seconds in found.items():
         print(f"    {stage:12} {seconds:7.1f} s")
 

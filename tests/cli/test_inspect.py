@@ -8,7 +8,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 import despam as package
-from despam.cli.inspect import command
+from despam.cli.inspect import command, cost_words
 
 from .conftest import Run
 
@@ -70,6 +70,7 @@ def test_a_card_that_anybody_wrote_does_not_break_the_screen(small_model: Path, 
     odd = {
         "name": "\x1b[2J[red]x", "messages": "many", "sources": [5, {"name": ["a"], "spam": None}], "languages": "en",
         "figures": {"a": 1, "b": {"accuracy": "high", "recall_at_fpr": 3}}, "limits": "none",
+        "training": {"seconds": "long", "watt_hours": 2, "energy": "\x1b[2Jguessed"},
     }  # fmt: skip
     data = small_model.read_bytes()
     length = int.from_bytes(data[:8], "little")
@@ -83,6 +84,15 @@ def test_a_card_that_anybody_wrote_does_not_break_the_screen(small_model: Path, 
     assert shown.exit_code == 0, shown.exception
     assert "\x1b[2J" not in shown.output
     assert "[red]x" in shown.output
+    assert "2 Wh (" in shown.output
+
+
+def test_what_training_took_is_said_with_how_its_energy_is_known() -> None:
+    """Whatever part of it the card says."""
+    cost = {"seconds": 61.5, "cpu_seconds": 100, "watt_hours": 0.28, "energy": "estimated: so", "cores": 2}
+    assert cost_words(cost) == "61.5 s, 100 s of CPU, 0.28 Wh (estimated: so)"
+    assert cost_words({"seconds": 3}) == "3 s"
+    assert cost_words({"energy": "measured"}) == cost_words(None) == cost_words("long") == ""
 
 
 def test_a_tfidf_model_lists_its_own_words(despam: Run, sms: Path) -> None:

@@ -366,6 +366,15 @@ def test_the_model_card_shows_the_measured_figures(visit: Visit, server: str) ->
     expect(page.get_by_role("link", name="Model card")).to_be_focused()
 
 
+def test_the_model_card_says_what_training_took(visit: Visit) -> None:
+    page = visit()
+    training = {"seconds": 61.5, "cpu_seconds": "many", "watt_hours": 0.28, "energy": "estimated: CPU seconds"}
+    answer = {"model": "0123456789ab", "cutoff": 0.5, "card": {"training": training}}
+    page.route("**/model", lambda route: route.fulfill(json=answer))
+    page.get_by_role("link", name="Model card").click()
+    expect(page.get_by_role("dialog")).to_contain_text("61.5 s, 0.28 Wh (estimated: CPU seconds)")
+
+
 def test_a_card_with_nothing_in_it_still_opens(visit: Visit) -> None:
     page = visit()
     page.route("**/model", lambda route: route.fulfill(json={"model": "0123456789ab", "cutoff": 0.5, "card": {}}))

@@ -185,6 +185,8 @@ def facts(model: Model) -> Iterator[tuple[str, str]]:
             "learnt from",
             f"{number(card['messages'])} messages: {number(card.get('spam'))} spam, {number(card.get('ham'))} ham",
         )
+    if cost := cost_words(card.get("training")):
+        yield "training", cost
     if card.get("languages"):
         yield "languages", ", ".join(map(str, card["languages"]))
     yield "cutoff", f"{model.cutoff:.4f}; unsure from {model.unsure_low:.4f} to {model.unsure_high:.4f}"
@@ -197,6 +199,16 @@ def facts(model: Model) -> Iterator[tuple[str, str]]:
 def number(value: object) -> str:
     """Write a count of the card, which anybody may have written."""
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def cost_words(cost: object) -> str:
+    """Say what training took; what the card does not say, or not as a number, is left out."""
+    if not isinstance(cost, dict):
+        return ""
+    units = {"seconds": "s", "cpu_seconds": "s of CPU", "watt_hours": "Wh"}
+    parts = [f"{cost[key]:g} {unit}" for key, unit in units.items() if isinstance(cost.get(key), int | float)]
+    how = f" ({cost['energy']})" if parts and cost.get("energy") else ""
+    return f"{', '.join(parts)}{how}"
 
 
 def source_table(sources: Any) -> Any:

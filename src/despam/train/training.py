@@ -55,6 +55,7 @@ class TrainedModel:
     calibration: Calibration
     out_of_fold: Floats  # one score a row by a fit that has not seen it (its source), in the order of `rows`
     rows: list[Message]
+    weights: Weights  # before rounding and calibration: what the rounding cost can be measured against
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model file."""
@@ -115,6 +116,7 @@ def train(
         calibration,
         scores[0],
         messages,
+        weights,
     )
 
 

@@ -54,6 +54,7 @@ function facts(model, card) {
     ["Recipe", model.recipe],
     ["Size", model.size_bytes && `${count(Math.round(model.size_bytes / 1024))} KB`],
     ["Learnt from", card.messages && `${count(card.messages)} messages, ${count(card.spam)} of them spam`],
+    ["Training took", cost(card.training)],
     ["Languages", languages(card.languages ?? []).join(", ")],
     ["Cutoff", percent(model.cutoff)],
     [
@@ -62,6 +63,16 @@ function facts(model, card) {
     ],
   ].filter(([, value]) => value);
   return el("dl", { class: "facts" }, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}
+
+/** Time and energy of the training, and whether the energy was measured or estimated. */
+function cost(training) {
+  if (!isObject(training)) return "";
+  const units = { seconds: "s", cpu_seconds: "s of CPU", watt_hours: "Wh" };
+  const parts = Object.entries(units)
+    .filter(([key]) => typeof training[key] === "number")
+    .map(([key, unit]) => `${training[key]}\u00a0${unit}`);
+  return parts.length && training.energy ? `${parts.join(", ")} (${training.energy})` : parts.join(", ");
 }
 
 const rate = (value) => (typeof value === "number" ? `${(value * 100).toFixed(2)}\u00a0%` : "");
