@@ -47,6 +47,7 @@ enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
 #include "native/clusters.h"
 #include "native/alphabets.h"
 #include "native/repair.h"
+#include "native/blocks.h"
 #include "native/markup.h"
 #include "native/folding.h"
 #include "native/counting.h"
