@@ -11,10 +11,11 @@ Parquet file is given.
 from despam.corpus.places import corpora_folder, data_folder, find_corpus, repository
 from despam.corpus.reading import blocks, read
 from despam.corpus.repeats import Distinct, distinct, normal, require_both
-from despam.corpus.row import Plan, Row
+from despam.corpus.row import Message, Plan, Row
 
 __all__ = [
     "Distinct",
+    "Message",
     "Plan",
     "Row",
     "blocks",

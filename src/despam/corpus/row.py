@@ -9,7 +9,18 @@ Invariant: a row that could not be read has `error`, one sentence, and an empty 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+
+class Message(Protocol):
+    """What learning and measuring read of a labelled message, whoever made it."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def label(self) -> str | None: ...
+    @property
+    def source(self) -> str: ...
 
 
 class Plan(NamedTuple):

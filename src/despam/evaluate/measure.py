@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from despam.corpus.row import Message
 from despam.errors import EvaluationError
 from despam.evaluate.repeats import normalised_hash
 
@@ -21,15 +22,9 @@ if TYPE_CHECKING:
     from despam.core.model import Model, Verdict
 
 
-class RowLike(Protocol):
-    """A labelled message, as `despam.corpus` reads it."""
+class RowLike(Message, Protocol):
+    """A labelled message with its place, as `despam.corpus` reads it."""
 
-    @property
-    def text(self) -> str: ...
-    @property
-    def label(self) -> str | None: ...
-    @property
-    def source(self) -> str: ...
     @property
     def line(self) -> int: ...
     @property

@@ -22,7 +22,7 @@ from despam.train.tfidf_file import pack
 
 if TYPE_CHECKING:
     from despam.core.model import Model
-    from despam.train.training import Message
+    from despam.corpus import Message
 
 SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 HAM, SPAM = 1, 0  # the tutorial's numbers

@@ -10,14 +10,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from despam.core import engine
 from despam.core.model import Model
-from despam.corpus import require_both
+from despam.corpus import Message, require_both
 from despam.evaluate import metrics
 from despam.evaluate.repeats import remembered
 from despam.train import export, recipe
@@ -30,17 +30,6 @@ from despam.train.table import Table
 
 Floats = NDArray[np.float64]
 KNOWN_BYTES = 1 << 17  # 2^20 bits: some 6 % of unknown words pass for known ones with 65,000 known
-
-
-class Message(Protocol):
-    """What training reads of a row."""
-
-    @property
-    def text(self) -> str: ...
-    @property
-    def label(self) -> str | None: ...
-    @property
-    def source(self) -> str: ...
 
 
 Progress = Callable[[str, int, int], None]  # stage, done, of
