@@ -23,6 +23,7 @@ IN_PLOT = {
 }
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Store = Callable[[dict[str, Any]], None]
+TITLE = "Recall at 1 % false positives on the SMS Spam Collection (P1), every system on the same five folds"
 SHORT = ("sms_spam_collection", "sms_smishing_mishra_soni", "sms_india", "youtube_spam_collection")
 BYTES = {1e4: "10 kB", 1e5: "100 kB", 1e6: "1 MB", 1e7: "10 MB", 1e8: "100 MB"}
 TIMES = {1.0: "1 us", 1e1: "10 us", 1e2: "100 us", 1e3: "1 ms", 1e4: "10 ms", 1e5: "100 ms"}
@@ -72,7 +73,7 @@ def line_of(name: str, found: dict[str, Any]) -> str:
     return f"{left}{unseen}  {cost}"
 
 
-def write_plot(results: dict[str, Any], path: Path) -> None:
+def write_plot(results: dict[str, Any], path: Path, title: str = TITLE) -> None:
     """Draw recall at 1 % over model bytes and over microseconds a message, both on logarithmic axes."""
     panels = [
         panel(results, "size_bytes", "model size", 20, BYTES),
@@ -83,7 +84,6 @@ def write_plot(results: dict[str, Any], path: Path) -> None:
         ".t{fill:#1f1e1b;font-weight:600}@media(prefers-color-scheme:dark){text{fill:#aaa598}.g{stroke:#37352f}"
         ".p{fill:#aaa598}.us{fill:#ff9488}.t{fill:#eceae3}}"
     )
-    title = "Recall at 1 % false positives on the SMS Spam Collection (P1), every system on the same five folds"
     body = "".join(panels)
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 940 380" role="img" aria-label="{title}">'
