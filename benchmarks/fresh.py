@@ -22,7 +22,11 @@ from typing import Any
 TEXT = "WIN a free iPhone now"
 # what a program of each kind runs: open the model in sys.argv[1], judge one message
 PIPELINE = f"import pickle, sys; pickle.load(open(sys.argv[1], 'rb')).decision_function([{TEXT!r}])"
-FASTTEXT = f"import sys, fasttext; fasttext.load_model(sys.argv[1]).f.predict({TEXT!r} + chr(10), 2, 0.0, 'strict')"
+# the binding warns at each load of what changed years ago
+FASTTEXT = (
+    "import sys, fasttext; fasttext.FastText.eprint = lambda *_: None; "
+    f"fasttext.load_model(sys.argv[1]).f.predict({TEXT!r} + chr(10), 2, 0.0, 'strict')"
+)
 MINI_LM = (
     f"import pickle, sys, mini_lm; pickle.load(open(sys.argv[1], 'rb')).decision_function(mini_lm.embed([{TEXT!r}]))"
 )

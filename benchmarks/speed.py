@@ -154,7 +154,7 @@ class Turns:
 
 
 def time_warm(turns: Turns, rounds: int, seconds: float) -> None:
-    """Time one text at a time: p50 and p99 of all in microseconds by size, and the quartiles of the rounds' p50."""
+    """Time one text at a time, in microseconds by size: median and quartiles of the rounds' p50, and p99 of all."""
     times: dict[str, dict[str, list[list[float]]]] = {name: {size: [] for size in SIZES} for name in turns.workers}
 
     def turn(name: str, worker: Worker) -> None:
@@ -166,13 +166,12 @@ def time_warm(turns: Turns, rounds: int, seconds: float) -> None:
     for name in turns.workers:
         for size, found in times[name].items():
             every = [value for one in found for value in one]
-            for column, part in ((f"{size} p50 us", statistics.median), (f"{size} p99 us", p99)):
-                turns.figures[name] |= {column: part(every), f"{column} range": quartiles([part(one) for one in found])}
-
-
-def p99(times: Sequence[float]) -> float:
-    """Give the time that one in a hundred exceeds."""
-    return statistics.quantiles(times, n=100, method="inclusive")[98]
+            middles = [statistics.median(one) for one in found]
+            turns.figures[name] |= {
+                f"{size} p50 us": statistics.median(middles),
+                f"{size} p50 us range": quartiles(middles),
+                f"{size} p99 us": statistics.quantiles(every, n=100, method="inclusive")[98],
+            }
 
 
 def time_bulk(turns: Turns, rounds: int, seconds: float) -> None:

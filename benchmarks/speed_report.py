@@ -55,7 +55,7 @@ def cell(figures: dict[str, Any], ours: dict[str, Any], column: str) -> str:
 def parties_of(report: dict[str, Any]) -> list[list[str]]:
     """Give who takes part: version and settings."""
     lines = [["system", "version", "settings"]]
-    return lines + [[name, found["version"] or "-", found["settings"]] for name, found in report["systems"].items()]
+    return lines + [[name, found["version"], found["settings"]] for name, found in report["systems"].items()]
 
 
 def ours_of(report: dict[str, Any]) -> list[list[str]]:
@@ -105,10 +105,11 @@ def head_of(report: dict[str, Any]) -> str:
     )
 
 
-NOTES = """In brackets: times as much as despam; first and third quartile of the rounds. A dash: not measured.
+NOTES = """In brackets: times as much as despam; first and third quartile of the rounds. p50 is the median of the
+rounds' medians, p99 is of all texts of all rounds. A dash: not measured.
 
-- Package bytes: the package and all that it requires, without the model; of Debian's, without its base system (libc,
-  perl).
+- Package bytes: the package and all that it requires, without the model (despam's carries one); of Debian's, without
+  its base system (libc, perl).
 - Training MB: the largest resident memory of the process that learns, Python and libraries with it; of rspamd, what its
   processes and redis hold after learning. Starting a daemon is no part of training.
 - First verdict: a fresh process, over a bare interpreter where it is Python; of a daemon, its start.
