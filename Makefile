@@ -19,7 +19,7 @@ FRAME := pyproject.toml setup.py constraints.txt
 KERNEL := $(wildcard src/despam/core/_native.c src/despam/core/native/*.h)
 
 .PHONY: help serve test lint unit unit-pure format docs model bench bench-quick bench-service bench-cold \
-	bench-hostile bench-training bench-batch accuracy accuracy-peers story wheels constraints system clean
+	bench-hostile bench-training bench-batch accuracy accuracy-peers story wheels constraints system peers clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -53,6 +53,9 @@ $(VENV)/.kernel: $(KERNEL) setup.py | $(VENV)/.serve
 
 system: ## Install Chromium and a C compiler where apt may; else say what is skipped.
 	@.ci/system-packages $(PYTHON)
+
+peers: $(VENV)/.dev ## Install the peers of bench that can be had; else say what is left out.
+	@.ci/peer-packages $(BIN)/python
 
 ## ---------------------------------------------------------------- use
 
@@ -90,7 +93,7 @@ docs: $(VENV)/.dev ## Write docs/reference again from the code.
 model: $(VENV)/.dev $(VENV)/.kernel ## Train the bundled model again.
 	$(BIN)/python -m despam.train.bundled $(ARGS)
 
-bench: $(VENV)/.dev $(VENV)/.kernel ## Speed beside its peers: table and plot in docs/benchmarks.
+bench: $(VENV)/.dev $(VENV)/.kernel peers ## Speed beside its peers: table and plot in docs/benchmarks.
 	$(BIN)/python benchmarks/speed.py $(ARGS)
 
 bench-quick: $(VENV)/.dev $(VENV)/.kernel ## The ratios to scikit-learn, in under two minutes.

@@ -6,6 +6,7 @@ installed says so and is skipped. Only this file imports the peers.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import math
 import os
@@ -15,10 +16,12 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import fresh
 
 from despam.corpus import Row
 
@@ -27,22 +30,28 @@ Fit = Callable[[Sequence[Row], float | None], "Fitted"]
 
 @dataclass
 class Fitted:
-    """A fitted system: scores and probabilities of texts, its cutoff on the score, and what it weighs."""
+    """A fitted system: scores and probabilities of texts, its cutoff on the score, and what it weighs.
+
+    `first` starts it afresh and gives the milliseconds to its first verdict; `peak_mb` is what learning took at most
+    where other processes learn.
+    """
 
     judge: Callable[[Sequence[str]], tuple[list[float], list[float]]]
     cutoff: float
     size_bytes: int
     fit_seconds: float
     judge_floats: Callable[[Sequence[str]], list[float]] | None = None  # scores by weights before they were rounded
+    first: Callable[[], float] | None = None
+    peak_mb: float | None = None
 
 
 def timed(fit: Fit) -> Fit:
-    """Measure how long fitting takes."""
+    """Measure how long fitting takes, where the system does not know better."""
 
     def run(rows: Sequence[Row], promise: float | None = None) -> Fitted:
         begun = time.perf_counter()
         fitted = fit(rows, promise)
-        fitted.fit_seconds = time.perf_counter() - begun
+        fitted.fit_seconds = fitted.fit_seconds or time.perf_counter() - begun
         return fitted
 
     return run
@@ -118,7 +127,8 @@ def _pipeline(make: Callable[[], Any], name: str) -> Fit:
             scores = [float(s) for s in model.decision_function(list(some))]
             return scores, [1 / (1 + math.exp(-min(max(s, -700), 700))) for s in scores]
 
-        return Fitted(judge, cutoff, len(pickle.dumps(model)), 0.0)
+        first = fresh.FirstVerdict(fresh.PIPELINE, lambda path: path.write_bytes(pickle.dumps(model)))
+        return Fitted(judge, cutoff, len(pickle.dumps(model)), 0.0, first)
 
     fit.__name__ = name
     return fit
@@ -214,7 +224,8 @@ def fasttext(rows: Sequence[Row], promise: float | None = None) -> Fitted:
             probabilities.append(min(1.0, max(0.0, found.get("__label__spam", 0.0))))
         return [_logit(p) for p in probabilities], probabilities
 
-    return Fitted(judge, 0.0, size_bytes, 0.0)
+    first = fresh.FirstVerdict(fresh.FASTTEXT, lambda path: model.save_model(str(path)))
+    return Fitted(judge, 0.0, size_bytes, 0.0, first)
 
 
 def _one_line(text: str) -> str:
@@ -231,14 +242,18 @@ def _logit(p: float) -> float:
 def bogofilter(rows: Sequence[Row], promise: float | None = None) -> Fitted:
     """bogofilter as its manual trains it: every message once, then on errors until none is left (3 rounds at most)."""
     folder = tempfile.mkdtemp(prefix="bogofilter-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    peak = [0.0]
 
     def run(options: list[str], texts: Sequence[str]) -> str:
-        boxes = "".join(
-            f"From x@example.org Thu Jan  1 00:00:00 2004\nSubject: \n\n{_mbox(text)}\n\n" for text in texts
-        )
+        boxes = mbox(_bare_mail(text) for text in texts)
         command = ["bogofilter", "-d", folder, "-C", *options]
-        done = subprocess.run(command, input=boxes.encode("utf-8", "replace"), capture_output=True, check=False)
-        return done.stdout.decode("utf-8", "replace")
+        if "-T" in options:
+            printed = subprocess.run(command, input=boxes, capture_output=True, check=False).stdout
+        else:
+            _, printed, took = fresh.watched(command, boxes, stderr=subprocess.DEVNULL)
+            peak[0] = max(peak[0], took)
+        return printed.decode("utf-8", "replace")
 
     def judge(texts: Sequence[str]) -> tuple[list[float], list[float]]:
         # -M reads an mbox, -v -v -T prints one terse line a message: class and probability
@@ -247,6 +262,11 @@ def bogofilter(rows: Sequence[Row], promise: float | None = None) -> Fitted:
         if len(found) != len(texts):
             raise RuntimeError(f"bogofilter gave {len(found)} answers to {len(texts)} messages")
         return [_logit(p) for p in found], found
+
+    def first() -> float:
+        message = Path(folder) / "first.eml"
+        message.write_bytes(_bare_mail(fresh.TEXT))
+        return fresh.time_process(["bogofilter", "-d", folder, "-C", "-T", "-I", str(message)])
 
     spam, ham = ([row.text for row in rows if row.label == label] for label in ("spam", "ham"))
     run(["-M", "-s"], spam)
@@ -259,11 +279,26 @@ def bogofilter(rows: Sequence[Row], promise: float | None = None) -> Fitted:
         run(["-M", "-s"], missed)
         run(["-M", "-n"], lost)
     size_bytes = sum(f.stat().st_size for f in Path(folder).iterdir())
-    return Fitted(judge, _logit(0.99), size_bytes, 0.0)
+    return Fitted(judge, _logit(0.99), size_bytes, 0.0, first, peak[0])
 
 
-def _mbox(text: str) -> str:
-    return re.sub(r"^From ", ">From ", text, flags=re.MULTILINE)
+def subject_and_body(text: str) -> tuple[str, str]:
+    """Cut a text where its own subject ends; without one all of it is body."""
+    if not text.startswith("Subject:"):
+        return "", text
+    subject, _, body = text.removeprefix("Subject:").partition("\n")
+    return " ".join(subject.split()), body
+
+
+def _bare_mail(text: str) -> bytes:
+    subject, body = subject_and_body(text)
+    return f"Subject: {subject}\n\n{body}\n".encode("utf-8", "replace")
+
+
+def mbox(mails: Iterable[bytes]) -> bytes:
+    """Put messages into one mailbox."""
+    quoted = (re.sub(rb"^From ", b">From ", mail, flags=re.MULTILINE) for mail in mails)
+    return b"".join(b"From x@example.org Thu Jan  1 00:00:00 2004\n" + mail + b"\n" for mail in quoted)
 
 
 @timed
@@ -282,7 +317,8 @@ def mini_lm(rows: Sequence[Row], promise: float | None = None) -> Fitted:
 
     folder = weights.folder()
     size_bytes = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if folder else 0
-    return Fitted(judge, 0.0, size_bytes, 0.0)
+    first = fresh.FirstVerdict(fresh.MINI_LM, lambda path: path.write_bytes(pickle.dumps(model)))
+    return Fitted(judge, 0.0, size_bytes, 0.0, first)
 
 
 _EMBEDDED: dict[str, Any] = {}

