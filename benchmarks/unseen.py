@@ -15,11 +15,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from accuracy_rows import P2_BESIDE, P2_SOURCES, cleaned, missing
-from recipe import moved
+from recipe import variant
 
 from despam import corpus
 from despam.evaluate.metrics import Ranking, ece
@@ -30,6 +29,7 @@ from despam.train.recipe import Settings
 MOVES = (
     "copies=0", "leet_copies=0", "word_copies=0", "source_power=-0.5", "source_power=-1", "strength=3", "strength=20",
     "ham_cost=1", "ham_cost=8", "prior_power=0.8", "prior_power=1.7", "shapes=0.6", "shapes=1.4",
+    "least_messages=1,many=1", "least_messages=2,grams=1.3",
 )  # fmt: skip
 Floats = np.ndarray
 Rule = Callable[[list[float]], float]  # shares lost by the sources at a cutoff -> what must not be above 1 %
@@ -84,7 +84,7 @@ class Fits:
         data.table.scales = np.array([settings.scales[group] for group in training.engine.GROUPS])
         own = recipe.make_problem(data.table, data.labels, data.sources, settings)
         self.problem = recipe.with_copies(own, data.made_of, settings)
-        self.sums, self.counts = recipe.source_frequencies(data.table, data.sources, data.source_of)
+        self.sums, self.counts, _ = recipe.source_frequencies(data.table, data.sources, data.source_of)
 
     def without(self, *left_out: int) -> recipe.Weights:
         """Fit without these sources."""
@@ -98,6 +98,8 @@ class Fits:
         problem = problem._replace(costs=np.concatenate([costs, costs[data.made_of] * self.settings.copy_cost]))
         taught = np.zeros(len(data.labels), bool)
         taught[rows] = True
+        held_by = data.table.document_counts(0, len(data.labels), taught)
+        problem = recipe.without_rare(problem, held_by, self.settings)
         every = np.flatnonzero(np.concatenate([taught, taught[data.made_of]])).astype(np.int32)
         return recipe.fit(data.table, problem, every)
 
@@ -119,7 +121,7 @@ def ranking_line(fits: Fits, name: str) -> None:
         found.append((ranked.auc() or 0.0, ranked.recall_at(0.01) or 0.0))
     area, recall = np.mean(found, axis=0)
     each = " ".join(f"{pair[1]:.3f}" for pair in found)
-    print(f"{name:<22} {area:.4f}   {recall:.4f}   {each}   {time.perf_counter() - begun:.0f} s", flush=True)
+    print(f"{name:<44} {area:.4f}   {recall:.4f}   {each}   {time.perf_counter() - begun:.0f} s", flush=True)
 
 
 def counted(data: Data) -> list[int]:
@@ -203,27 +205,17 @@ def copies_of(settings: Settings) -> tuple[tuple[float, float], ...]:
     return settings.leet_copies, settings.marked_copies, settings.word_copies
 
 
-def variant(move: str) -> Settings:
-    """Give the recipe with one setting moved; `copies=0` takes all copies out."""
-    name, _, value = move.partition("=")
-    kinds = ("leet_copies", "marked_copies", "word_copies")
-    if name == "copies" or name in kinds:
-        both = kinds if name == "copies" else (name,)
-        return replace(Settings(), **{one: (float(value), float(value)) for one in both})
-    return moved(name, float(value))
-
-
 def main() -> None:
     """Measure each variant."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rules", action="store_true", help="rules for a promise, and calibrations")
     arguments.add_argument("--most", type=int, default=2_000, help="messages of a source to learn from; 0: all")
-    arguments.add_argument("--only", nargs="*", default=None, metavar="NAME=VALUE")
+    arguments.add_argument("--only", nargs="*", default=None, metavar="NAME=VALUE[,NAME=VALUE]")
     options = arguments.parse_args()
     data = Data(Settings(), options.most)
     print(" ".join(data.names[source] for source in counted(data)))
     chosen = options.only if options.only is not None else [] if options.rules else list(MOVES)
-    for name, settings in [("the recipe", Settings()), *((move, variant(move)) for move in chosen)]:
+    for name, settings in [(move or "the recipe", variant(move)) for move in ["", *chosen]]:
         if copies_of(settings) != copies_of(Settings()):
             fits = Fits(Data(settings, options.most), settings)
         else:

@@ -18,7 +18,7 @@ from despam.train import Settings, SpamClassifier, train
 from despam.train.calibration import best_cutoff, calibrate
 from despam.train.estimator import Labelled
 from despam.train.export import quantise
-from despam.train.recipe import make_problem
+from despam.train.recipe import fit, make_problem, without_rare
 from despam.train.solver import solve
 from despam.train.table import Table
 
@@ -124,6 +124,41 @@ def test_both_solvers_give_the_same_weights(rows: list[corpus.Row], monkeypatch:
     assert bias == reference_bias
     assert np.array_equal(with_kernel, reference)
     assert np.abs(with_kernel).max() > 0.1
+
+
+def test_what_one_message_alone_holds_has_no_weight() -> None:
+    """It would be learnt by heart in the place of what other messages have too, and be met never again."""
+    texts = ["prize wonderful", "prize marvellous", "lunch tomorrow", "lunch yesterday"] * 3
+    texts[0] = "prize singularly"
+    settings = Settings(bits=20)
+    table = Table(settings.mask, settings.scales).extend(texts)
+    labels = np.array([1, 1, -1, -1] * 3, np.int8)
+    problem = make_problem(table, labels, ["s"] * len(texts), settings)
+    held_by = table.document_counts(0, len(texts))
+    weights = fit(table, without_rare(problem, held_by, settings), np.arange(len(texts), dtype=np.int32))
+    assert (held_by == 1).any()
+    assert not weights.values[held_by == 1].any()
+    assert weights.values[held_by == 3].any()
+
+
+def test_messages_are_counted_among_some() -> None:
+    """Those among some and those among the others are all of them, and the counts are those of a table of these."""
+    texts = [f"call {n % 7} now {n % 5} please" for n in range(40)]
+    settings = Settings(bits=14)
+    table = Table(settings.mask, settings.scales).extend(texts)
+    among = np.arange(40) % 3 == 0
+    some = table.document_counts(0, 40, among)
+    alone = Table(settings.mask, settings.scales).extend(text for text, one in zip(texts, among, strict=True) if one)
+    assert np.array_equal(some, alone.document_counts(0, len(alone)))
+    assert np.array_equal(some + table.document_counts(0, 40, ~among), table.document_counts(0, 40))
+    assert np.array_equal(table.document_counts(3, 40, among[3:]), some - table.document_counts(0, 1))
+
+
+def test_few_messages_cost_more_each() -> None:
+    """Strength is of many messages; the mean cost of few is higher by the root of how many fewer, of more the same."""
+    settings = Settings(strength=8.0, many=20_000)
+    assert settings.mean_cost(5_000) == 16.0
+    assert settings.mean_cost(20_000) == settings.mean_cost(80_000) == 8.0
 
 
 def test_rounding_is_within_half_a_unit() -> None:

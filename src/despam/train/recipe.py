@@ -3,8 +3,10 @@
 Knows the settings that won (docs/decisions/0005-recipe.md, ../accuracy.md has the figures). Does not know files or
 cutoffs.
 
-    prior of a bucket   (log(1/f) / log(10^4)) ^ 1.2, f the document frequency averaged over sources
-    cost of a message   (size of its source)^-0.25, ham three times: no source drowns the others
+    prior of a bucket   (log(1/f) / log(10^4)) ^ 1.2, f the document frequency averaged over sources; none where one
+                        message alone holds it
+    cost of a message   (size of its source)^-0.25, ham three times: no source drowns the others; the fewer
+                        messages, the more
 """
 
 from __future__ import annotations
@@ -32,9 +34,11 @@ class Settings:
     scales: dict[str, float] = field(default_factory=lambda: dict(SCALES))
     prior_power: float = 1.2
     rarest: float = 1e-4  # document frequencies below it count as it
+    least_messages: int = 2  # that hold a bucket; what one message alone holds has no weight
     source_power: float = -0.25
     ham_cost: float = 3.0
     strength: float = 8.0  # mean cost of a message over the prior, before the ham's: 1 / (lambda * messages)
+    many: int = 20_000  # messages; fewer cost more each, by the root of how many fewer
     visits: int = 700_000  # passes times messages
     least_passes: int = 12
     most_passes: int = 200
@@ -50,6 +54,10 @@ class Settings:
     def mask(self) -> int:
         """Buckets less one."""
         return (1 << self.bits) - 1
+
+    def mean_cost(self, rows: int) -> float:
+        """Give what a message costs in the mean: few of them have to be learnt harder."""
+        return self.strength * math.sqrt(max(1.0, self.many / max(rows, 1)))
 
     def passes(self, rows: int) -> int:
         """Give the number of passes: small sets need more of them."""
@@ -88,13 +96,19 @@ def source_blocks(sources: Sequence[str]) -> list[tuple[int, int]]:
     return blocks
 
 
-def source_frequencies(table: Table, sources: Sequence[str], part_of: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Add up the document frequencies of the sources of each part, and count those sources: one row a part."""
-    sums, counts = np.zeros((int(part_of.max()) + 1, table.mask + 1)), np.zeros(int(part_of.max()) + 1)
+def source_frequencies(
+    table: Table, sources: Sequence[str], part_of: NDArray[np.int64]
+) -> tuple[Floats, Floats, list[NDArray[np.int64]]]:
+    """Give of each part: document frequencies of its sources added up, the number of sources, document counts."""
+    parts = int(part_of.max()) + 1
+    sums, numbers = np.zeros((parts, table.mask + 1)), np.zeros(parts)
+    counts = [np.zeros(table.mask + 1, np.int64) for _ in range(parts)]
     for first, last in source_blocks(sources):
-        sums[part_of[first]] += table.document_counts(first, last) / (last - first)
-        counts[part_of[first]] += 1
-    return sums, counts
+        part, found = int(part_of[first]), table.document_counts(first, last)
+        sums[part] += found / (last - first)
+        numbers[part] += 1
+        counts[part] += found
+    return sums, numbers, counts
 
 
 def bucket_prior(frequency: Floats, settings: Settings) -> Singles:
@@ -108,18 +122,18 @@ def row_costs(labels: NDArray[np.int8], sources: Sequence[str], settings: Settin
     costs = np.empty(len(labels))
     for first, last in source_blocks(sources):
         costs[first:last] = float(last - first) ** settings.source_power
-    costs *= settings.strength / costs.mean()
+    costs *= settings.mean_cost(len(labels)) / costs.mean()
     costs[labels < 0] *= settings.ham_cost
     return costs
 
 
 def make_problem(table: Table, labels: NDArray[np.int8], sources: Sequence[str], settings: Settings) -> Problem:
     """Put together what every fit on this table shares."""
-    sums, counts = source_frequencies(table, sources, np.zeros(len(labels), np.int64))
+    sums, numbers, _ = source_frequencies(table, sources, np.zeros(len(labels), np.int64))
     return Problem(
         labels,
         row_costs(labels, sources, settings),
-        bucket_prior(sums[0] / counts[0], settings),
+        bucket_prior(sums[0] / numbers[0], settings),
         settings.bias_prior,
         settings.passes(len(labels)),
         settings.tolerance,
@@ -143,10 +157,18 @@ def problem_without(problem: Problem, frequency: Floats, rows: NDArray[np.int32]
     """
     costs = problem.costs[rows] / np.where(problem.labels[rows] < 0, settings.ham_cost, 1.0)
     return problem._replace(
-        costs=problem.costs * (settings.strength / float(costs.mean())),
+        costs=problem.costs * (settings.mean_cost(len(rows)) / float(costs.mean())),
         prior=bucket_prior(frequency, settings),
         passes=(settings.passes(len(rows)) + 2) // 3,
     )
+
+
+def without_rare(problem: Problem, held_by: NDArray[np.int64], settings: Settings) -> Problem:
+    """Give the problem without the buckets that fewer messages of the fit (copies not counted) hold than are wanted.
+
+    What one message alone holds is never met again, and would explain that message in the place of what is.
+    """
+    return problem._replace(prior=np.where(held_by < settings.least_messages, 0.0, problem.prior))
 
 
 def fit(table: Table, problem: Problem, rows: NDArray[np.int32]) -> Weights:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from despam.core import engine, features
 
-CHUNK = 1 << 22
+BLOCK = 2_000  # rows that are counted at once
 
 
 class Table:
@@ -76,20 +76,24 @@ class Table:
         ends = self.ends
         return (int(ends[first - 1, -1]) if first else 0), (int(ends[last - 1, -1]) if last else 0)
 
-    def document_counts(self, first: int, last: int) -> NDArray[np.int64]:
-        """Count in how many of the rows first to last each bucket occurs (a bucket in two groups counts twice)."""
-        start, end = self.row_span(first, last)
+    def document_counts(self, first: int, last: int, among: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """Count in how many of the rows first to last each bucket occurs (a bucket in two groups counts twice).
+
+        With `among`, a truth value a row from `first` on, only in those of them that are true.
+        """
         counts = np.zeros(self.mask + 1, np.int64)
-        ids = self.ids
-        starts = np.concatenate(([start], self.ends[first:last].reshape(-1)[:-1]))
-        for at in range(start, end, CHUNK):
-            stop = min(at + CHUNK, end)
+        for at in range(first, last, BLOCK):
+            stop = min(at + BLOCK, last)
+            start, end = self.row_span(at, stop)
+            ids, ends = self.ids[start:end], self.ends[at:stop] - start
             # an id that stands more than once in its group counts once: equal ones stand side by side
-            fresh = np.concatenate(([True], ids[at + 1 : stop] != ids[at : stop - 1]))
-            fresh[starts[(starts >= at) & (starts < stop)] - at] = True
-            if at > start and ids[at] == ids[at - 1] and at not in starts:
-                fresh[0] = False
-            counts += np.bincount(ids[at:stop][fresh], minlength=self.mask + 1)
+            fresh = np.ones(len(ids), bool)
+            np.not_equal(ids[1:], ids[:-1], out=fresh[1:])
+            starts = ends.reshape(-1)[:-1]
+            fresh[starts[starts < len(ids)]] = True
+            if among is not None:
+                fresh &= np.repeat(among[at - first : stop - first], np.diff(ends[:, -1], prepend=0))
+            counts += np.bincount(ids[fresh], minlength=self.mask + 1)
         return counts
 
     def known_words(self, least: int, rows: int) -> NDArray[np.uint32]:

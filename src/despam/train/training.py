@@ -170,17 +170,28 @@ def fit_and_score(
 def problems_without(
     table: Table, problem: Problem, sources: Sequence[str], held: HoldOut, settings: Settings
 ) -> Callable[[int, NDArray[np.int32]], Problem]:
-    """Give what makes the problem of a fit from its part and its rows: a source left out is left out of priors too."""
+    """Give what makes the problem of a fit from its part (-1 for all rows) and its rows.
+
+    A source left out is left out of priors too, and what is rare is told by the rows of the fit alone.
+    """
+    own = len(sources)
     if held.way == "folds":
-        return lambda part, rows: problem
-    sums, counts = recipe.source_frequencies(table, sources, held.part_of)
+        held_by = [table.document_counts(0, own, left_out) for left_out in held.left_out]
+        every = sum(held_by, np.zeros(table.mask + 1, np.int64))
+        return lambda part, rows: recipe.without_rare(problem, every - held_by[part] if part >= 0 else every, settings)
+    sums, counts, held_by = recipe.source_frequencies(table, sources, held.part_of)
+    held_by.append(table.document_counts(0, own, held.left_out[-1]))
     total, number = sums.sum(axis=0), counts.sum()
+    every = sum(held_by[:-1], np.zeros(table.mask + 1, np.int64))
 
     def without(part: int, rows: NDArray[np.int32]) -> Problem:
-        if not 0 <= part < len(counts):
-            return problem
-        rest = (total - sums[part]) / (number - counts[part])
-        return recipe.problem_without(problem, rest, rows, settings)
+        if part < 0:
+            return recipe.without_rare(problem, every, settings)
+        rest = problem
+        if part < len(counts):
+            frequency = (total - sums[part]) / (number - counts[part])
+            rest = recipe.problem_without(problem, frequency, rows, settings)
+        return recipe.without_rare(rest, every - held_by[part], settings)
 
     return without
 
@@ -279,6 +290,8 @@ def make_card(
             "prior_power": settings.prior_power,
             "source_power": settings.source_power,
             "strength": settings.strength,
+            "many": settings.many,
+            "least_messages": settings.least_messages,
             "leet_copies": list(settings.leet_copies),
             "marked_copies": list(settings.marked_copies),
             "word_copies": list(settings.word_copies),
