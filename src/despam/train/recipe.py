@@ -98,11 +98,11 @@ def source_blocks(sources: Sequence[str]) -> list[tuple[int, int]]:
 
 def source_frequencies(
     table: Table, sources: Sequence[str], part_of: NDArray[np.int64]
-) -> tuple[Floats, Floats, list[NDArray[np.int64]]]:
+) -> tuple[Floats, Floats, list[NDArray[np.int32]]]:
     """Give of each part: document frequencies of its sources added up, the number of sources, document counts."""
     parts = int(part_of.max()) + 1
     sums, numbers = np.zeros((parts, table.mask + 1)), np.zeros(parts)
-    counts = [np.zeros(table.mask + 1, np.int64) for _ in range(parts)]
+    counts = [np.zeros(table.mask + 1, np.int32) for _ in range(parts)]
     for first, last in source_blocks(sources):
         part, found = int(part_of[first]), table.document_counts(first, last)
         sums[part] += found / (last - first)
@@ -168,7 +168,7 @@ def without_rare(problem: Problem, held_by: NDArray[np.int64], settings: Setting
 
     What one message alone holds is never met again, and would explain that message in the place of what is.
     """
-    return problem._replace(prior=np.where(held_by < settings.least_messages, 0.0, problem.prior))
+    return problem._replace(prior=np.where(held_by < settings.least_messages, np.float32(0), problem.prior))
 
 
 def fit(table: Table, problem: Problem, rows: NDArray[np.int32]) -> Weights:

@@ -76,12 +76,12 @@ class Table:
         ends = self.ends
         return (int(ends[first - 1, -1]) if first else 0), (int(ends[last - 1, -1]) if last else 0)
 
-    def document_counts(self, first: int, last: int, among: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    def document_counts(self, first: int, last: int, among: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
         """Count in how many of the rows first to last each bucket occurs (a bucket in two groups counts twice).
 
         With `among`, a truth value a row from `first` on, only in those of them that are true.
         """
-        counts = np.zeros(self.mask + 1, np.int64)
+        counts = np.zeros(self.mask + 1, np.int32)
         for at in range(first, last, BLOCK):
             stop = min(at + BLOCK, last)
             start, end = self.row_span(at, stop)
