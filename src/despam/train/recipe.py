@@ -163,7 +163,7 @@ def problem_without(problem: Problem, frequency: Floats, rows: NDArray[np.int32]
     )
 
 
-def without_rare(problem: Problem, held_by: NDArray[np.int64], settings: Settings) -> Problem:
+def without_rare(problem: Problem, held_by: NDArray[np.int32], settings: Settings) -> Problem:
     """Give the problem without the buckets that fewer messages of the fit (copies not counted) hold than are wanted.
 
     What one message alone holds is never met again, and would explain that message in the place of what is.

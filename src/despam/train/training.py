@@ -177,12 +177,12 @@ def problems_without(
     own = len(sources)
     if held.way == "folds":
         held_by = [table.document_counts(0, own, left_out) for left_out in held.left_out]
-        every = sum(held_by, np.zeros(table.mask + 1, np.int32))
+        every = np.asarray(sum(held_by), np.int32)
         return lambda part, rows: recipe.without_rare(problem, every - held_by[part] if part >= 0 else every, settings)
     sums, counts, held_by = recipe.source_frequencies(table, sources, held.part_of)
     held_by.append(table.document_counts(0, own, held.left_out[-1]))
     total, number = sums.sum(axis=0), counts.sum()
-    every = sum(held_by[:-1], np.zeros(table.mask + 1, np.int32))
+    every = np.asarray(sum(held_by[:-1]), np.int32)
 
     def without(part: int, rows: NDArray[np.int32]) -> Problem:
         if part < 0:
