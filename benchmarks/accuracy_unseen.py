@@ -44,9 +44,8 @@ def unseen_page(results: dict[str, Any], too_long: dict[str, str]) -> list[str]:
 
 
 def table(systems: dict[str, Sources]) -> Iterator[str]:
-    """Give the lines of the table; a mean is over the sources that all systems have."""
+    """Give the lines of the table; a system that was stopped on the way has empty cells and no mean."""
     names = sorted({source for sources in systems.values() for source in sources})
-    common = [source for source in names if all(source in sources for sources in systems.values())]
     heads = list(map(short, systems))
     yield f"| source | {' | '.join(heads)} | despam below scikit-learn |"
     yield f"|---|{'--:|' * len(heads)}---|"
@@ -54,9 +53,9 @@ def table(systems: dict[str, Sources]) -> Iterator[str]:
         row = {name: sources[source] for name, sources in systems.items() if source in sources}
         cells = [cell(row[name]) if name in row else "" for name in systems]
         yield f"| {source} | {' | '.join(cells)} | {below(row)} |"
-    if common:
-        means = {name: mean([sources[source] for source in common]) for name, sources in systems.items()}
-        yield f"| mean of {len(common)} | {' | '.join(map(cell, means.values()))} | {below(means)} |"
+    means = {name: mean(list(sources.values())) for name, sources in systems.items() if len(sources) == len(names)}
+    cells = [cell(means[name]) if name in means else "" for name in systems]
+    yield f"| mean of {len(names)} | {' | '.join(cells)} | {below(means)} |"
 
 
 def short(name: str) -> str:
