@@ -40,9 +40,9 @@ class Fitted:
     cutoff: float
     size_bytes: int
     fit_seconds: float
-    judge_floats: Callable[[Sequence[str]], list[float]] | None = None  # scores by weights before they were rounded
     first: Callable[[], float] | None = None
     peak_mb: float | None = None
+    judge_floats: Callable[[Sequence[str]], list[float]] | None = None  # scores by weights before they were rounded
 
 
 def timed(fit: Fit) -> Fit:
