@@ -182,7 +182,7 @@ def test_a_promotion_is_seen_after_the_refresh_period_and_not_before(scene: Scen
     scene.clock.now += 29.9
     assert live.current() is first
     scene.clock.now += 0.2
-    assert live.current().version == scene.versions[1]
+    wait_for(lambda: live.current().version == scene.versions[1])
     assert [(line["before"], line["model"]) for line in scene.events("model")][1:] == [tuple(scene.versions[:2])]
 
 
@@ -261,7 +261,7 @@ def test_with_storage_down_at_the_start_the_file_answers_when_one_is_named(
     """Source file, degraded."""
     proxy.plan = lambda _: Fault(reset="before")
     live = s3_scene.open(model_path=str(models[1]))
-    assert live.current().version == s3_scene.versions[1]
+    wait_for(lambda: live.current().version == s3_scene.versions[1])
     assert (live.status()["source"], live.status()["degraded"]) == ("file", True)
 
 
@@ -314,7 +314,7 @@ def test_a_pointer_written_wrong_by_hand_leaves_the_old_model(scene: Scene, body
     scene.registry.storage.delete("live.json")
     scene.registry.promote(scene.versions[1])
     scene.clock.now += 31
-    assert live.current().version == scene.versions[1]
+    wait_for(lambda: live.current().version == scene.versions[1])
     assert live.status()["degraded"] is False
 
 
@@ -344,7 +344,7 @@ def test_a_wrong_file_made_live_by_hand_leaves_the_old_model(scene: Scene, kind:
     assert len(scene.events("degraded")) == 1
     scene.registry.promote(scene.versions[1])
     scene.clock.now += 31
-    assert live.current().version == scene.versions[1]
+    wait_for(lambda: live.current().version == scene.versions[1])
     assert live.status()["degraded"] is False and len(scene.events("recovered")) == 1
 
 
@@ -373,7 +373,7 @@ def test_bytes_altered_on_the_way_are_asked_for_again(s3_scene: Scene, proxy: Fa
         assert live.status()["degraded"] is True
     proxy.plan = lambda _: None
     s3_scene.clock.now += 31 * 40
-    assert live.current().version == s3_scene.versions[1]
+    wait_for(lambda: live.current().version == s3_scene.versions[1])
 
 
 def test_the_reason_of_a_refused_file_comes_back_after_storage_was_down(s3_scene: Scene, proxy: FaultProxy) -> None:
