@@ -29,7 +29,7 @@ def _with_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     native.ask(*engine.ANSWERS)
 
 
-def same(text: str) -> None:
+def assert_same(text: str) -> None:
     """Assert that both engines agree on sums, counts, words, repairs, scores and ids."""
     for weights in ("narrow", "wide"):
         kernel, reference = scorer(model.NativeScorer, weights), scorer(model.HashedScorer, weights)
@@ -76,7 +76,7 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=60).map("".join))
 def test_engines_agree_on_pieces(text: str) -> None:
     """Texts put together from everything that the shapes look for."""
-    same(text)
+    assert_same(text)
 
 
 ATTRIBUTES = "href SRC http:// HTTPS:// a.example alt xalt style hidden display none visibility font-size 0.5"
@@ -102,7 +102,7 @@ MARKUP = st.lists(st.one_of(TAGS.map(lambda tag: tag[0] + tag[1] + "".join(tag[2
 @given(MARKUP)
 def test_engines_agree_on_markup(text: str) -> None:
     """Tags, comments, links, images and what hides, whole and broken."""
-    same(text)
+    assert_same(text)
 
 
 @settings(max_examples=15, deadline=None)
@@ -110,7 +110,7 @@ def test_engines_agree_on_markup(text: str) -> None:
 def test_engines_agree_on_long_markup(before: str, repeated: str, skipped: int, times: int) -> None:
     """Longer than the window, with comments and styles that do not count, more of them than are skipped too."""
     block = f"<style>{'x' * (skipped % 50)}</style>y"
-    same(before + block * skipped + (repeated + " word ") * min(times, 60_000 // (len(repeated) + 6)) + before)
+    assert_same(before + block * skipped + (repeated + " word ") * min(times, 60_000 // (len(repeated) + 6)) + before)
 
 
 LATIN, MARKS = "aeoXyz09_ .'", "\u0301\u0307\u0345\u05b0\u093c\u094d\u0344\u0483\u0e33"
@@ -122,7 +122,7 @@ DISGUISED = "\ufdfa\u3300\uff41\U0001d41a\u24d0\u2116\u212b\u1100\u1161\u0915\u2
 @given(st.text(alphabet=LATIN + MARKS + FOREIGN + DISGUISED, max_size=60))
 def test_engines_agree_on_alphabets_and_marks(text: str) -> None:
     """Letters of several alphabets in one word, marks, and what becomes eighteen letters."""
-    same(text)
+    assert_same(text)
 
 
 def test_engines_agree_on_more_clusters_than_are_kept() -> None:
@@ -136,31 +136,31 @@ def test_engines_agree_on_more_clusters_than_are_kept() -> None:
         for _ in range(8)
     ]
     for text in [*texts, texts[0]]:
-        same(text)
+        assert_same(text)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet=st.characters(), max_size=300))
 def test_engines_agree_on_any_unicode(text: str) -> None:
     """Any code points, lone surrogates too."""
-    same(text)
+    assert_same(text)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet=st.characters(max_codepoint=127), max_size=300))
 def test_engines_agree_on_any_ascii(text: str) -> None:
     """Any ASCII, control characters too."""
-    same(text)
+    assert_same(text)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 2999, 3000, 3300, 3301, 3302, 6600, 6601, 26400, 26401, 100_000])
 def test_engines_agree_at_every_border(size: int) -> None:
     """Texts as long as each limit, and one longer."""
-    same("Win a prize now! "[: size % 17] + "Win a prize now! " * (size // 17))
-    same("x" * size)
-    same("é " * (size // 2))
-    same("a &amp; b " * (size // 10))
-    same("привет " * (size // 7))
+    assert_same("Win a prize now! "[: size % 17] + "Win a prize now! " * (size // 17))
+    assert_same("x" * size)
+    assert_same("é " * (size // 2))
+    assert_same("a &amp; b " * (size // 10))
+    assert_same("привет " * (size // 7))
 
 
 def test_engines_agree_on_the_bundled_data(data_folder: Path) -> None:
@@ -169,7 +169,7 @@ def test_engines_agree_on_the_bundled_data(data_folder: Path) -> None:
     for path in sorted(data_folder.glob("*.jsonl.gz")):
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             for line in list(lines)[::40]:
-                same(json.loads(line)["text"])
+                assert_same(json.loads(line)["text"])
                 compared += 1
     assert compared > 300
 
@@ -197,14 +197,14 @@ def test_the_kernel_leaves_to_python_what_needs_judgement(kind: str) -> None:
     assert isinstance(kernel, model.NativeScorer)
     assert native.score(kernel.handle, LEFT[kind]) is None
     assert native.scan_ids(LEFT[kind], 0xFFFFF) is None
-    same(LEFT[kind])
+    assert_same(LEFT[kind])
 
 
 @pytest.mark.parametrize("text", TAKEN)
 def test_the_kernel_takes_plain_text_of_any_language(text: str) -> None:
     """Nothing that most mail holds costs a way through Python."""
     assert native.scan_ids(text, 0xFFFFF) is not None
-    same(text)
+    assert_same(text)
 
 
 def test_what_is_forgotten_changes_nothing() -> None:
@@ -219,7 +219,7 @@ def test_what_is_forgotten_changes_nothing() -> None:
     before = [kernel.integers(text) for text in texts]
     words = random.Random(1)
     for _ in range(100):
-        same(" ".join("".join(words.choices("abcdefgh", k=words.randrange(1, 12))) for _ in range(400)))
+        assert_same(" ".join("".join(words.choices("abcdefgh", k=words.randrange(1, 12))) for _ in range(400)))
     assert [kernel.integers(text) for text in texts] == before
 
 
@@ -227,8 +227,8 @@ def test_words_of_one_hash_are_told_apart() -> None:
     """Two words whose crc32 is the same (found by search) are two words: what is kept is compared byte for byte."""
     one, other = "plumless", "buckeroo"
     assert features.word_hash(one) == features.word_hash(other)
-    same(f"{one} {other} {one}")
-    same(f"{other}")
+    assert_same(f"{one} {other} {one}")
+    assert_same(f"{other}")
 
 
 def test_planes_without_characters_are_all_the_same() -> None:
@@ -238,7 +238,7 @@ def test_planes_without_characters_are_all_the_same() -> None:
     for start, end in ((0x40000, 0xE0000), (0xF0000, 0x110000)):
         for code in (*range(start, end, 97), *range(start | 0xFFF0, end, 0x10000), end - 1):
             assert features.describe_character(chr(code)) == blank
-    same("a\U00040000b \U000f1234 c\U0010ffffd")
+    assert_same("a\U00040000b \U000f1234 c\U0010ffffd")
 
 
 def test_many_odd_names_are_asked_for_and_forgotten() -> None:
@@ -247,8 +247,8 @@ def test_many_odd_names_are_asked_for_and_forgotten() -> None:
     assert isinstance(kernel, model.NativeScorer)
     assert native.score(kernel.handle, " ".join(f"&many{n}" for n in range(100))) is None
     for start in range(0, 600, 20):
-        same(" ".join(f"a&q{n}z;b" for n in range(start, start + 20)) + " &eacute; &pound;")
-    same("&q0z &eacute;")
+        assert_same(" ".join(f"a&q{n}z;b" for n in range(start, start + 20)) + " &eacute; &pound;")
+    assert_same("&q0z &eacute;")
 
 
 def test_learning_what_characters_are_fails_in_words() -> None:
@@ -260,7 +260,7 @@ def test_learning_what_characters_are_fails_in_words() -> None:
             native.scan_ids(text, 0xFFFFF)
     finally:
         native.ask(*engine.ANSWERS)
-    same(text)
+    assert_same(text)
 
 
 WRONG_CALLS = [
