@@ -24,8 +24,8 @@
 #define HEAD 3000
 #define TAIL 300
 #define SCORED (HEAD + 1 + TAIL)
-#define WINDOW 8 /* repair.WINDOW, repair.BLOCKS_SKIPPED */
-#define BLOCKS_SKIPPED 4000
+#define WINDOW 8            /* repair.WINDOW */
+#define BLOCKS_SKIPPED 4000 /* repair.BLOCKS_SKIPPED */
 #define EXPANDED_MOST 18 /* times as many characters: what NFKC makes of one, of Unicode's forms for compatibility */
 #define REPLACED_MOST (EXPANDED_MOST * ((HEAD + TAIL) * 2 + 1))
 #define STRIPPED ((HEAD + TAIL) * WINDOW + BLOCKS_SKIPPED + 2) /* characters that repair.cut_source leaves at most */

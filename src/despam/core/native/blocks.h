@@ -20,13 +20,6 @@ static const uint8_t *find(const uint8_t *p, const uint8_t *end, const char *wha
     return NULL;
 }
 
-static Py_ssize_t count_characters(const uint8_t *p, const uint8_t *end) {
-    Py_ssize_t n = 0;
-    for (; end - p >= 16; p += 16) n += __builtin_popcountll(gather((Bytes)((load_bytes(p) & 0xC0) != 0x80)));
-    for (; p < end; p++) n += (*p & 0xC0) != 0x80;
-    return n;
-}
-
 /* Skip `count` characters, or as many as there are. */
 static const uint8_t *skip_up_to(const uint8_t *p, const uint8_t *end, Py_ssize_t count) {
     for (; count >= 16 && end - p >= 16 && !gather((Bytes)(load_bytes(p) > 127)); count -= 16) p += 16;

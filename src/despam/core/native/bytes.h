@@ -71,3 +71,10 @@ static inline uint64_t gather(Bytes mask) {
     return low * 0x0102040810204080ULL >> 56 | high * 0x0102040810204080ULL >> 56 << 8;
 #endif
 }
+
+static Py_ssize_t count_characters(const uint8_t *p, const uint8_t *end) {
+    Py_ssize_t n = 0;
+    for (; end - p >= 16; p += 16) n += __builtin_popcountll(gather((Bytes)((load_bytes(p) & 0xC0) != 0x80)));
+    for (; p < end; p++) n += (*p & 0xC0) != 0x80;
+    return n;
+}

@@ -4,7 +4,7 @@
    more of them than are asked for at once, time and again, is Python's. */
 
 enum { CLUSTERS = 4096, CLUSTER_LETTERS = 1 << 16, CLUSTER_ROUNDS = 8 };
-typedef struct { uint32_t hash, at; uint8_t n, written, reported; } Cluster; /* its letters and what they become, at `at` */
+typedef struct { uint32_t hash, at; uint16_t written; uint8_t n, reported; } Cluster; /* its letters and what they become, at `at` */
 static Cluster CLUSTER[CLUSTERS];
 static uint32_t LETTERS[CLUSTER_LETTERS];
 static int clusters;
@@ -29,9 +29,12 @@ static const Cluster *find_cluster(const uint32_t *letters, int n) {
     return found->hash ? found : NULL;
 }
 
-/* Keep what a cluster is written as: `told` begins with ! where that is reported. */
+/* Keep what a cluster is written as: `told` begins with ! where that is reported. REPLACED has room for EXPANDED_MOST a character. */
 static int keep_cluster(const uint32_t *letters, int n, const uint8_t *told, Py_ssize_t size) {
-    if (size < 1 || size > 4 * EXPANDED_MOST * CLUSTER_MOST) { PyErr_SetString(PyExc_ValueError, "a cluster is too long"); return -1; }
+    if (size < 1 || count_characters(told + 1, told + size) > EXPANDED_MOST * n) {
+        PyErr_SetString(PyExc_ValueError, "what a cluster is written as is too long");
+        return -1;
+    }
     if (clusters == CLUSTERS / 2 || letters_kept + (1 + EXPANDED_MOST) * CLUSTER_MOST > CLUSTER_LETTERS) {
         memset(CLUSTER, 0, sizeof CLUSTER);
         clusters = 0;

@@ -136,8 +136,10 @@ static PyObject *solve(PyObject *self, PyObject *args) {
     Problem p = {.ids = b[0].buf, .ends = b[1].buf, .values = b[2].buf, .labels = b[3].buf, .costs = b[4].buf, .order = b[6].buf,
                  .alpha = b[8].buf, .bias_prior = bias_prior, .active = active, .passes = active > 0 ? visits / active : 0};
     int right = b[1].len == rows * GROUPS * 8 && b[2].len == rows * GROUPS * 8 && b[4].len == rows * 8 && b[5].len == buckets * 4 &&
-                b[8].len == rows * 8 && active > 0 && active <= rows && visits % active == 0 && rows > 0 &&
-                fits(&p, rows, b[0].len / 4, buckets);
+                b[8].len == rows * 8 && active > 0 && active <= rows && visits % active == 0 && rows > 0;
+    Py_BEGIN_ALLOW_THREADS
+    right = right && fits(&p, rows, b[0].len / 4, buckets);
+    Py_END_ALLOW_THREADS
     p.norms = right ? malloc((size_t)rows * sizeof *p.norms) : NULL;
     p.resting = right ? calloc((size_t)rows, 1) : NULL;
     p.cells = right ? malloc((size_t)buckets * sizeof *p.cells) : NULL;
