@@ -47,8 +47,7 @@ def keep(result: dict[str, Any], name: str) -> dict[str, Any]:
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / name
     old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    dates = old.get("dates") or {key: old["machine"]["date"] for key in old if key != "machine"}
-    dates |= dict.fromkeys(result, machine()["date"])
+    dates = old.get("dates", {}) | dict.fromkeys(result, machine()["date"])
     whole = {**old, **result, "dates": dates, "machine": machine()}
     path.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return whole

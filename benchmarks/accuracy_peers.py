@@ -65,14 +65,9 @@ def compare(systems: Systems, wanted: Wanted, folder: Path, machine: dict[str, A
 
 
 def read_results(path: Path) -> Results:
-    """Read what earlier runs measured; a result that has no date is of the day its file says."""
+    """Read what earlier runs measured."""
     found: Results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    day = found.pop("machine", {}).get("date", "")
-    for parts in found.values():
-        if "sources" not in parts.get("P2", {}):  # results of before sources were kept have only their mean
-            parts.pop("P2", None)
-        for part in parts.values():
-            part.setdefault("date", day)
+    found.pop("machine", None)
     return found
 
 
