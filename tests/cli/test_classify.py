@@ -221,11 +221,12 @@ def test_every_form_of_input_and_any_number_of_jobs_give_the_same_lines(
     (tmp_path / "a.jsonl.gz").write_bytes(
         gzip.compress("".join(json.dumps({"n": str(n), "text": text}) + "\n" for n, text in enumerate(texts)).encode())
     )
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes())[:-1])
     parquet.write_table(
         pyarrow.table({"n": [str(n) for n in range(len(texts))], "body": texts}), tmp_path / "a.parquet"
     )
     made = []
-    for name, jobs in (("a.csv", 1), ("a.csv", 3), ("a.jsonl.gz", 2), ("a.parquet", 2)):
+    for name, jobs in (("a.csv", 1), ("a.csv", 3), ("a.jsonl.gz", 2), ("a.jsonl", 1), ("a.jsonl", 2), ("a.parquet", 2)):
         done = despam("classify", "-m", small_model, "--batch", name, "-o", "out.jsonl", "--jobs", jobs)
         assert done.returncode == 0, done.stderr
         made.append((tmp_path / "out.jsonl").read_bytes())
@@ -357,7 +358,7 @@ def long_batch(tmp_path: Path) -> Path:
     """A batch that takes some seconds."""
     path = tmp_path / "long.jsonl"
     with path.open("w") as file:
-        for number in range(60_000):
+        for number in range(120_000):
             file.write(
                 json.dumps({"n": number, "text": f"win {number} prizes now or come home {number * 7919}"}) + "\n"
             )
@@ -395,11 +396,11 @@ def test_ctrl_c_keeps_whole_lines_and_resume_goes_on_behind_them(
     )
     assert not (tmp_path / "out.jsonl").exists()
     done_before = len(lines(tmp_path / "out.jsonl.part"))
-    assert 0 < done_before < 60_000
+    assert 0 < done_before < 120_000
     done = despam("classify", "-m", small_model, "--batch", long_batch, "-o", "out.jsonl", "--resume")
     assert done.returncode == 0, done.stderr
     assert f"behind {done_before:,} of an earlier run" in done.stderr
-    assert [line["n"] for line in lines(tmp_path / "out.jsonl")] == list(range(60_000))
+    assert [line["n"] for line in lines(tmp_path / "out.jsonl")] == list(range(120_000))
     assert not list(tmp_path.glob("out.jsonl.part*"))
 
 
@@ -447,7 +448,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_stays(
     assert done.stderr == "Error: out.jsonl.part: cannot be written (File too large); make room, then add --resume\n"
     assert not (tmp_path / "out.jsonl").exists()
     assert despam("classify", "-m", small_model, "--batch", long_batch, "-o", "out.jsonl", "--resume").returncode == 0
-    assert [line["n"] for line in lines(tmp_path / "out.jsonl")] == list(range(60_000))
+    assert [line["n"] for line in lines(tmp_path / "out.jsonl")] == list(range(120_000))
 
 
 def test_a_killed_run_is_resumed_from_its_last_whole_line(
@@ -530,4 +531,4 @@ def test_progress_is_for_terminals(small_model: Path, long_batch: Path, tmp_path
     shown = on_a_terminal(["classify", "-m", str(small_model), "--batch", str(long_batch), "-o", "out.jsonl"], tmp_path)
     assert "classifying" in shown
     assert re.search(r"[\d,]+ rows, [\d,]+/s", shown)
-    assert len(lines(tmp_path / "out.jsonl")) == 60_000
+    assert len(lines(tmp_path / "out.jsonl")) == 120_000

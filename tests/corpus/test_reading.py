@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import pickle
 import random
 import tracemalloc
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from despam import corpus
+from despam.corpus import Plan, reading
 from despam.errors import DataError
 
 MAIL = b"From: a@example.org\nSubject: Win\nMIME-Version: 1.0\n\nFree prize\n"
@@ -480,3 +482,42 @@ def test_a_damaged_file_gives_rows_or_one_sentence_and_nothing_else(tmp_path: Pa
                 assert options or {row.label for row in rows} <= {"spam", "ham"}
                 outcomes.add("rows")
     assert outcomes == {"sentence", "rows"}
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_lines_of_a_file_cross_processes_as_their_place_in_it(tmp_path: Path, mark: bytes, end: bytes) -> None:
+    """A hundred bytes instead of the block; the lines that come out are the same."""
+    rows = (json.dumps({"text": f"{number} " + "x" * (number % 3000)}).encode() for number in range(2500))
+    path = write(tmp_path / "a.jsonl", mark + b"\n".join(rows) + end)
+    plan = Plan()
+    found = list(reading.blocks(path, plan, labelled=False))
+    assert len(found) > 2
+    for block in found:
+        crossed = pickle.dumps(block)
+        assert len(crossed) < 1000
+        there = pickle.loads(crossed)
+        assert there.size() == block.size()
+        assert [(row.line, row.text) for row in there.rows(plan)] == [(row.line, row.text) for row in block.rows(plan)]
+
+
+def test_what_is_not_on_disk_as_it_is_crosses_itself(tmp_path: Path) -> None:
+    """Packed, or in UTF-16: another process could not read it from its place."""
+    text = '{"text": "win"}\n' * 3
+    for path in (
+        write(tmp_path / "a.jsonl.gz", gzip.compress(text.encode())),
+        write(tmp_path / "b.jsonl", text.encode("utf-16")),
+    ):
+        (block,) = reading.blocks(path, Plan(), labelled=False)
+        path.unlink()
+        assert [row.text for row in pickle.loads(pickle.dumps(block)).rows(Plan())] == ["win"] * 3
+
+
+def test_a_file_cut_while_others_read_it_is_said(tmp_path: Path) -> None:
+    """Not a row made of half a line."""
+    path = write(tmp_path / "a.jsonl", '{"text": "win"}\n' * 3)
+    (block,) = reading.blocks(path, Plan(), labelled=False)
+    crossed = pickle.dumps(block)
+    path.write_bytes(b'{"text": "win"}\n')
+    with pytest.raises(DataError, match="became shorter while it was read"):
+        list(pickle.loads(crossed).rows(Plan()))

@@ -78,6 +78,11 @@ class Source:
         except (OSError, ValueError):  # a pipe has no places; a closed file none any more
             return self.size_bytes
 
+    @property
+    def as_on_disk(self) -> bool:
+        """Say whether what `read` gives lies in a file as it is, which others may read again."""
+        return not self.packed and self.recode is None and self.path.is_file()
+
     def first_piece(self) -> bytes:
         """Read the first piece, refuse what is no text, take the byte order mark off."""
         piece = self.unpack(PIECE_BYTES)
