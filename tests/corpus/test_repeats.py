@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from despam import corpus
-from despam.corpus import Row
+from despam.corpus import Row, repeats
 from despam.errors import TrainingError
 
 
@@ -114,3 +116,9 @@ def test_too_little_of_a_class_is_refused_in_words(spam: int, ham: int, sentence
 
 def test_ten_of_each_are_enough() -> None:
     assert corpus.require_both([row("x", "spam")] * 10 + [row("x", "ham")] * 10) is None
+
+
+@given(st.text() | st.text("a_ -.\u00e9\u00b2\ud800\u4e00\u2014", max_size=30))
+def test_letters_are_what_the_expression_leaves(text: str) -> None:
+    """Of any text, lone surrogates too."""
+    assert repeats.letters(text) == repeats.OTHER.sub("", text)

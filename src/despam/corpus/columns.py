@@ -8,6 +8,7 @@ it stands in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 # the usual names, most telling first: when a file has several, the first of these wins
@@ -58,7 +59,12 @@ def find_field(row: dict[str, Any], usual: Sequence[str], wanted: str | None = N
     """Find a field's name in a JSON object."""
     if wanted is None and usual[0] in row:
         return usual[0]
-    names = list(row)
+    return find_name(tuple(row), usual, wanted)
+
+
+@lru_cache(maxsize=8)  # rows of one file have the same names; few, for a name may be as long as a line
+def find_name(names: tuple[str, ...], usual: Sequence[str], wanted: str | None) -> str | None:
+    """Find a name among names."""
     place = find_column(names, usual, wanted)
     return None if place is None else names[place]
 
