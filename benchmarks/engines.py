@@ -58,15 +58,8 @@ def differs(text: str, kernel: model.NativeScorer, reference: model.HashedScorer
     seconds[1] += time.perf_counter() - between
     sums, counts, known, words, repaired = measured
     slow = (reference.combine(sums, counts), repaired, model.too_little(known, words))
-    same_ids = list(map(sort_ids, features.ids_native(text, kernel.mask)[0])) == list(
-        map(sort_ids, features.ids_python(text, kernel.mask)[0])
-    )
+    same_ids = features.ids_native(text, kernel.mask)[:2] == features.ids_python(text, kernel.mask)[:2]
     return fast != (slow, measured) or not same_ids
-
-
-def sort_ids(data: bytes) -> list[int]:
-    """Give the ids in order."""
-    return sorted(memoryview(data).cast("I"))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import functools
 import gzip
 import json
 import random
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -36,14 +37,14 @@ def assert_same(text: str) -> None:
         assert isinstance(kernel, model.NativeScorer)
         assert kernel.integers(text) == reference.vocabulary.measure(text)
         assert kernel.measure(text) == reference.measure(text)
-    groups, words = features.ids_native(text, 0xFFFFF)
-    expected_groups, expected_words = features.ids_python(text, 0xFFFFF)
-    assert list(map(sorted_ids, groups)) == list(map(sorted_ids, expected_groups))
-    assert sorted_ids(words) == sorted_ids(expected_words)
+    ids, counts, words = features.ids_native(text, 0xFFFFF)
+    expected_ids, expected_counts, expected_words = features.ids_python(text, 0xFFFFF)
+    assert (ids, counts) == (expected_ids, expected_counts)
+    assert sorted(memoryview(words).cast("I")) == sorted(memoryview(expected_words).cast("I"))
     # what is kept of words and contexts is only ever a sum of weights
-    listed = [memoryview(group).cast("I") for group in groups]
-    sums = tuple(sum(WEIGHTS[at] for at in group) for group in listed)
-    assert scorer(model.HashedScorer).vocabulary.measure(text)[:2] == (sums, tuple(map(len, listed)))
+    listed = iter(memoryview(ids).cast("I"))
+    sums = tuple(sum(WEIGHTS[at] for at in islice(listed, count)) for count in counts)
+    assert scorer(model.HashedScorer).vocabulary.measure(text)[:2] == (sums, counts)
 
 
 @functools.cache
@@ -52,11 +53,6 @@ def scorer(kind: type[model.HashedScorer], weights: str = "narrow") -> model.Has
     scales = dict.fromkeys(engine.GROUPS, 0.7)
     tensors = {"weights": WEIGHTS if weights == "narrow" else WIDE, "known": KNOWN}
     return kind(tensors, {"unit": 0.013, "scales": scales}, -0.37, "noise")
-
-
-def sorted_ids(data: bytes) -> list[int]:
-    """The ids in order."""
-    return sorted(memoryview(data).cast("I"))
 
 
 PIECES = st.sampled_from(
@@ -261,6 +257,15 @@ def test_learning_what_characters_are_fails_in_words() -> None:
     finally:
         native.ask(*engine.ANSWERS)
     assert_same(text)
+
+
+@pytest.mark.parametrize("bits", range(10, 27))
+def test_ids_are_in_order_in_a_table_of_any_size(bits: int) -> None:
+    """Few and many ids a group, sorted by one digit and by four."""
+    mask = (1 << bits) - 1
+    for words in (0, 1, 20, 60, 700):
+        text = " ".join(f"{NOISE.randrange(36**6):x}" for _ in range(words))
+        assert features.ids_native(text, mask)[:2] == features.ids_python(text, mask)[:2]
 
 
 WRONG_CALLS = [

@@ -20,7 +20,7 @@
 #endif
 
 #define FEATURE_VERSION 2 /* engine.VERSION */
-#define INTERFACE 4       /* engine.INTERFACE: raise both when a function here changes what it takes or gives */
+#define INTERFACE 5       /* engine.INTERFACE: raise both when a function here changes what it takes or gives */
 #define HEAD 3000
 #define TAIL 300
 #define SCORED (HEAD + 1 + TAIL)
@@ -52,6 +52,7 @@ enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
 #include "native/folding.h"
 #include "native/counting.h"
 #include "native/shapes.h"
+#include "native/sorting.h"
 #include "native/solver.h"
 
 /* ---- one text ---- */
@@ -308,22 +309,23 @@ static PyObject *measure(PyObject *self, PyObject *args) {
                          S.n[2], S.n[3], S.n[4], S.n[5], S.known, S.distincts, places, repairs_made);
 }
 
+/* Give the ids of all groups one after another, in order inside each; how many each has; and the hashes of the words. */
 static PyObject *answer_ids(void) {
-    uint32_t *hashes = S.ids[GRAMS] + S.n[GRAMS]; /* room behind the grams: at most a word a character */
-    PyObject *groups = PyTuple_New(GROUPS + 1);
-    if (!groups) return NULL;
-    for (Py_ssize_t i = 0; i < S.distincts; i++) hashes[i] = S.distinct[i].hash;
-    for (int g = 0; g <= GROUPS; g++) {
-        uint32_t *from = g < GROUPS ? S.ids[g] : hashes;
-        Py_ssize_t n = g < GROUPS ? S.n[g] : S.distincts;
-        for (Py_ssize_t i = 0; g < GROUPS && i < n; i++) from[i] &= S.mask;
-        PyObject *bytes = PyBytes_FromStringAndSize((const char *)from, n * 4);
-        if (!bytes || PyTuple_SetItem(groups, g, bytes)) { Py_DECREF(groups); return NULL; }
+    _Static_assert(8 * (SCORED + 16) + 1024 <= REPLACED_MOST + 16, "S.code is no room for the ids of a group");
+    Py_ssize_t total = 0;
+    for (int g = 0; g < GROUPS; g++) total += S.n[g];
+    PyObject *ids = PyBytes_FromStringAndSize(NULL, total * 4), *words = PyBytes_FromStringAndSize(NULL, S.distincts * 4);
+    if (!ids || !words) { Py_XDECREF(ids); Py_XDECREF(words); return NULL; }
+    uint32_t *to = (uint32_t *)PyBytes_AsString(ids), *hashes = (uint32_t *)PyBytes_AsString(words);
+    for (int g = 0; g < GROUPS; to += S.n[g], g++) {
+        for (Py_ssize_t i = 0; i < S.n[g]; i++) S.ids[g][i] &= S.mask;
+        sort_ids(S.ids[g], S.n[g], S.mask, S.code, to);
     }
-    return groups;
+    for (Py_ssize_t i = 0; i < S.distincts; i++) hashes[i] = S.distinct[i].hash;
+    return Py_BuildValue("N(nnnnnn)N", ids, S.n[0], S.n[1], S.n[2], S.n[3], S.n[4], S.n[5], words);
 }
 
-/* scan_ids(text, mask[, repairs]) -> seven bytes objects of uint32 (ids by group, hashes of distinct words), or None as score */
+/* scan_ids(text, mask[, repairs]) -> (ids, their number by group, hashes of distinct words), bytes of uint32, or None as score */
 static PyObject *scan_ids(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *text;

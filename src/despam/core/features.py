@@ -143,6 +143,10 @@ def pair_ids(hashes: list[int], mask: int) -> set[int]:
     return found
 
 
+# of a row, for training: ids of all groups one after another, in order inside each; how many each has; words' hashes
+Ids = tuple[bytes, tuple[int, ...], bytes]
+
+
 def scan(text: str, mask: int) -> tuple[list[list[int]], list[int], tuple[str, ...]]:
     """Repair `text` and give (the ids of each group, the 32-bit hashes of its distinct words, the repairs).
 
@@ -164,12 +168,13 @@ def scan(text: str, mask: int) -> tuple[list[list[int]], list[int], tuple[str, .
     return [[hashed & mask for hashed in group] for group in groups], hashes, repaired
 
 
-def ids_python(text: str, mask: int) -> tuple[list[bytes], bytes]:
+def ids_python(text: str, mask: int) -> Ids:
     """`ids`, in Python alone."""
     from array import array
 
     groups, hashes, _ = scan(text, mask)
-    return [array("I", group).tobytes() for group in groups], array("I", hashes).tobytes()
+    in_order = (array("I", sorted(group)).tobytes() for group in groups)
+    return b"".join(in_order), tuple(map(len, groups)), array("I", hashes).tobytes()
 
 
 def repairs_at(places: bytes) -> tuple[str, ...]:
@@ -178,13 +183,14 @@ def repairs_at(places: bytes) -> tuple[str, ...]:
     return tuple(kinds[place] for place in places)
 
 
-def ids_native(text: str, mask: int) -> tuple[list[bytes], bytes]:
+def ids_native(text: str, mask: int) -> Ids:
     """`ids`, with the kernel."""
-    found = engine.native.scan_ids(text, mask)
+    found: Ids | None = engine.native.scan_ids(text, mask)
     if found is None:
         text, repaired = repair(text)
         found = engine.native.scan_ids(text, mask, repair_places(repaired))
-    return list(found[:6]), found[6]
+        assert found is not None
+    return found
 
 
 def repair_places(repaired: tuple[str, ...]) -> bytes:

