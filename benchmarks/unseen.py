@@ -29,7 +29,7 @@ from despam.train.recipe import Settings
 MOVES = (
     "copies=0", "leet_copies=0", "word_copies=0", "source_power=-0.5", "source_power=-1", "strength=3", "strength=20",
     "ham_cost=1", "ham_cost=8", "prior_power=0.8", "prior_power=1.7", "shapes=0.6", "shapes=1.4",
-    "least_messages=1,many=1", "least_messages=2,grams=1.3",
+    "least_messages=1,many=1", "least_messages=2,grams=1.3", "group_limit=0.7", "group_limit=2", "group_limit=1e6",
 )  # fmt: skip
 Floats = np.ndarray
 Rule = Callable[[list[float]], float]  # shares lost by the sources at a cutoff -> what must not be above 1 %

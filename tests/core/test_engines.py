@@ -52,7 +52,8 @@ def scorer(kind: type[model.HashedScorer], weights: str = "narrow") -> model.Has
     """A scorer over noise: its sums are large and of both signs."""
     scales = dict.fromkeys(engine.GROUPS, 0.7)
     tensors = {"weights": WEIGHTS if weights == "narrow" else WIDE, "known": KNOWN}
-    return kind(tensors, {"unit": 0.013, "scales": scales}, -0.37, "noise")
+    settings = {"unit": 0.013, "scales": scales} | ({"limit": 1.7} if weights == "narrow" else {})
+    return kind(tensors, settings, -0.37, "noise")
 
 
 PIECES = st.sampled_from(
@@ -269,9 +270,9 @@ def test_ids_are_in_order_in_a_table_of_any_size(bits: int) -> None:
 
 
 WRONG_CALLS = [
-    lambda: native.bind(memoryview(bytes(1000)).cast("b"), KNOWN, 0.0, (0.0,) * 6),
-    lambda: native.bind(memoryview(bytes(4096)).cast("i"), KNOWN, 0.0, (0.0,) * 6),
-    lambda: native.bind(WEIGHTS, memoryview(bytes(3)), 0.0, (0.0,) * 6),
+    lambda: native.bind(memoryview(bytes(1000)).cast("b"), KNOWN, 0.0, (0.0,) * 6, 1.0),
+    lambda: native.bind(memoryview(bytes(4096)).cast("i"), KNOWN, 0.0, (0.0,) * 6, 1.0),
+    lambda: native.bind(WEIGHTS, memoryview(bytes(3)), 0.0, (0.0,) * 6, 1.0),
     lambda: native.scan_ids("x", 1000),
     lambda: native.scan_ids("x" * 3302, 0xFFFFF, b""),
 ]

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import despam
-from despam.core.model import Model
+from despam.core.model import HashedScorer, Model
 from despam.errors import ModelError
 
 SPAM = "URGENT! You have won a £1000 prize, call 09061701461 now"
@@ -48,6 +48,17 @@ def test_clues_are_exact_on_every_bundled_message(bundled: Model, data_folder: P
                     assert clue.start is None or verdict.text[clue.start : clue.end] == clue.text
                 checked += 1
     assert checked > 500
+
+
+def test_a_group_adds_less_than_its_limit(bundled: Model) -> None:
+    """However much it holds for spam or for ham; the bundled model learnt from many sources, so it has a limit."""
+    scorer = bundled.scorer
+    assert isinstance(scorer, HashedScorer)
+    for sign in (1, -1):
+        added = scorer.combine((sign * 10**9,) * 6, (1,) * 6) - bundled.bias
+        assert added == pytest.approx(sign * 6 * scorer.limit)
+    assert scorer.combine((0,) * 6, (0,) * 6) == bundled.bias
+    assert 0 < bundled.score(" ".join([SPAM] * 20)) - bundled.bias < 6 * scorer.limit < math.inf
 
 
 @settings(deadline=None)

@@ -15,7 +15,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     Py_Initialize();
     Py_XDECREF(PyInit__native());
     for (int i = 0; i < 1 << 12; i++) weights[i] = (int8_t)(i * 7);
-    bound = (Bound){.w8 = weights, .known = known, .mask = (1 << 12) - 1, .known_mask = (1 << 12) - 1};
+    bound = (Bound){.limit = 1, .w8 = weights, .known = known, .mask = (1 << 12) - 1, .known_mask = (1 << 12) - 1};
     bound.words = calloc(WORD_ENTRIES, sizeof *bound.words);
     bound.contexts = calloc(CONTEXT_ENTRIES, sizeof *bound.contexts);
     for (int i = 0; i < 64 * 64; i++) (&bound.shapes[0][0])[i] = UNKNOWN_WEIGHT;

@@ -141,6 +141,26 @@ def test_what_one_message_alone_holds_has_no_weight() -> None:
     assert weights.values[held_by == 3].any()
 
 
+def test_from_four_sources_on_no_group_convinces_alone(rows: list[corpus.Row]) -> None:
+    """The limit is in the file, scores keep to it, training scored with it; three sources know none."""
+
+    def sources(count: int) -> list[corpus.Row]:
+        return [corpus.Row(row.text, row.label, f"source {at % count}") for at, row in enumerate(rows)]
+
+    free, held = train(sources(3)), train(sources(4))
+    assert "limit" not in free.open().settings
+    assert free.weights.limit == float("inf")
+    model, limit = held.open(), held.open().settings["limit"]
+    assert limit == pytest.approx(Settings().group_limit * held.calibration.a)
+    assert held.card["settings"]["group_limit"] == Settings().group_limit
+    texts = [row.text for row in rows[:100]]
+    served = np.array([model.score(text) for text in texts])
+    assert np.abs(served - model.bias).max() < limit * len(engine.GROUPS)
+    table = Table(Settings().mask, Settings().scales).extend(texts)
+    learnt = held.weights.scores(table, np.arange(len(texts), dtype=np.int32))
+    assert served == pytest.approx(held.calibration.a * learnt + held.calibration.b, abs=0.2)  # weights were rounded
+
+
 def test_messages_are_counted_among_some() -> None:
     """Those among some and those among the others are all of them, and the counts are those of a table of these."""
     texts = [f"call {n % 7} now {n % 5} please" for n in range(40)]

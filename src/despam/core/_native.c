@@ -20,7 +20,7 @@
 #endif
 
 #define FEATURE_VERSION 2 /* engine.VERSION */
-#define INTERFACE 5       /* engine.INTERFACE: raise both when a function here changes what it takes or gives */
+#define INTERFACE 6       /* engine.INTERFACE: raise both when a function here changes what it takes or gives */
 #define HEAD 3000
 #define TAIL 300
 #define SCORED (HEAD + 1 + TAIL)
@@ -233,7 +233,7 @@ static int open_bound(Bound *b, PyObject *weights, PyObject *known) {
     return 0;
 }
 
-/* bind(weights, known, bias, factors) -> a handle for score() and measure(); it keeps the buffers open as long as it lives */
+/* bind(weights, known, bias, factors, limit) -> a handle for score() and measure(); it keeps the buffers open as long as it lives */
 static PyObject *bind(PyObject *self, PyObject *args) {
     (void)self;
     PyObject *weights, *known;
@@ -241,7 +241,7 @@ static PyObject *bind(PyObject *self, PyObject *args) {
     if (!b) return PyErr_NoMemory();
     double *f = b->factors;
     PyObject *capsule = NULL;
-    if (PyArg_ParseTuple(args, "OOd(dddddd)", &weights, &known, &b->bias, f, f + 1, f + 2, f + 3, f + 4, f + 5) &&
+    if (PyArg_ParseTuple(args, "OOd(dddddd)d", &weights, &known, &b->bias, f, f + 1, f + 2, f + 3, f + 4, f + 5, &b->limit) &&
         !open_bound(b, weights, known))
         capsule = PyCapsule_New(b, BOUND, unbind);
     if (!capsule) close_bound(b);
@@ -257,6 +257,17 @@ static Py_ssize_t list_repairs(char *places) {
     for (char place = 0; place < 8; place++)
         if (S.repaired >> place & 1) places[n++] = place;
     return n;
+}
+
+/* Turn the integers of the groups into the score, as model.HashedScorer.combine does. */
+static double combine(const Bound *b) {
+    double score = b->bias;
+    for (int g = 0; g < GROUPS; g++) {
+        if (!S.n[g]) continue;
+        double group = b->factors[g] * (double)S.sum[g] / sqrt((double)S.n[g]), part = group / b->limit;
+        score += group / sqrt(1.0 + part * part);
+    }
+    return score;
 }
 
 static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) {
@@ -275,9 +286,7 @@ static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) 
     if (t.repairs) PyBuffer_Release(&repairs);
     if (reading == FAILED) return NULL;
     if (reading == LEAVE) Py_RETURN_NONE;
-    double sum = b->bias;
-    for (int g = 0; g < GROUPS; g++)
-        if (S.n[g]) sum += b->factors[g] * (double)S.sum[g] / sqrt((double)S.n[g]);
+    double sum = combine(b);
     if (!S.repaired && S.known >= FEW_WORDS && S.known * FEW_SHARE >= S.distincts) return PyFloat_FromDouble(sum);
     char places[8];
     Py_ssize_t repairs_made = list_repairs(places);

@@ -1,9 +1,9 @@
 """Why: every feature's contribution, laid on the words it was read from.
 
 Knows where each feature stands in the text. A feature that stands in several places, or covers several words, is
-shared out evenly; shapes become clues about the whole message. Slower than scoring by a factor of twenty, and only
-run when asked. Invariant: the sum of all contributions is the score less the bias, because each feature is shared
-out completely.
+shared out evenly; shapes become clues about the whole message. What the limit of a group takes from its sum it takes
+from each of its features alike. Slower than scoring by a factor of twenty, and only run when asked. Invariant: the sum
+of all contributions is the score less the bias, because each feature is shared out completely.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Counted = tuple[list[int], list[list[Place]]]  # hashes counted together, and what they cover where they stand
 
 
-def explain(text: str, weights: memoryview, factors: tuple[float, ...]) -> list[Clue]:
+def explain(text: str, weights: memoryview, factors: tuple[float, ...], limit: float) -> list[Clue]:
     """Give one clue a word with a contribution, and one a shape."""
     trace: list[list[tuple[int, int, str]]] = []
     repaired_text, repaired = repair(text, trace)
@@ -30,15 +30,31 @@ def explain(text: str, weights: memoryview, factors: tuple[float, ...]) -> list[
     shares = [0.0] * len(words)
     mask = len(weights) - 1
     for factor, counted in zip((*factors[:4], factors[5]), occurrences(words, written, mask), strict=True):
-        size = sum(len(hashes) for hashes, _ in counted)
+        each = limited(factor, [weights[hashed & mask] for hashes, _ in counted for hashed in hashes], limit)
         for hashes, places in counted:
             for hashed, covered in zip(hashes, zip(*places, strict=True), strict=True):
-                contribution = factor * weights[hashed & mask] / sqrt(size)
+                contribution = each * weights[hashed & mask]
                 for place in covered:
                     for word in place:
                         shares[word] += contribution / (len(covered) * len(place))
     clues = word_clues(text, repaired_text, trace, shares)
-    return clues + shape_clues(repaired_text, words, written, repaired, weights, factors[4])
+    found = sorted(shapes.shapes(repaired_text, words, written, repaired), key=shapes.shape_bytes)
+    held = [weights[features.shape_hash(shape) & mask] for shape in found]
+    each = limited(factors[4], held, limit)
+    return clues + [
+        Clue(shapes.describe(shape), None, None, each * weight)
+        for shape, weight in zip(found, held, strict=True)
+        if weight
+    ]
+
+
+def limited(factor: float, weights: list[int], limit: float) -> float:
+    """Give what a weight of one in this group adds to the score, beside the others (HashedScorer.combine)."""
+    if not weights:
+        return 0.0
+    each = factor / sqrt(len(weights))
+    part = each * sum(weights) / limit
+    return each / sqrt(1.0 + part * part)
 
 
 def occurrences(words: list[str], written: list[str], mask: int) -> Iterator[list[Counted]]:
@@ -132,13 +148,3 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     if start >= 0:
         spans.append((start, end))
     return spans
-
-
-def shape_clues(
-    text: str, words: list[str], written: list[str], repaired: tuple[str, ...], weights: memoryview, factor: float
-) -> list[Clue]:
-    """Give one clue about the whole message for each shape."""
-    mask = len(weights) - 1
-    found = sorted(shapes.shapes(text, words, written, repaired), key=shapes.shape_bytes)
-    shares = [(shape, factor * weights[features.shape_hash(shape) & mask] / sqrt(len(found))) for shape in found]
-    return [Clue(shapes.describe(shape), None, None, share) for shape, share in shares if share]

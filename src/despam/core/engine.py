@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 VERSION = 2  # of the features: raise it whenever what is counted changes (features.py, shapes.py, repair.py)
-INTERFACE = 5  # of the kernel: a stale build of it is refused
+INTERFACE = 6  # of the kernel: a stale build of it is refused
 GROUPS = ("grams", "across", "words", "pairs", "shapes", "case")
 
 

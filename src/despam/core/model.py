@@ -276,13 +276,18 @@ class HashedScorer:
         self.mask = len(weights) - 1
         self.known_mask = len(known) * 8 - 1
         self.factors = tuple(unit * read_number(scales[group], f"scale of {group}", path) for group in engine.GROUPS)
+        self.limit = read_number(settings["limit"], "limit", path) if "limit" in settings else float("inf")
+        if self.limit <= 0:
+            raise MetadataError(f"the limit of a group is {self.limit:g}, it must be above 0", path)
 
     def combine(self, sums: tuple[int, ...], counts: tuple[int, ...]) -> float:
         """Turn the integers of the groups into the score: the only float operations."""
-        score = self.bias
+        score, limit = self.bias, self.limit
         for total, count, factor in zip(sums, counts, self.factors, strict=True):
             if count:
-                score += factor * total / sqrt(count)
+                group = factor * total / sqrt(count)
+                part = group / limit
+                score += group / sqrt(1.0 + part * part)
         return score
 
     @property
@@ -303,7 +308,7 @@ class HashedScorer:
         """Give the clues of a text."""
         from despam.core.clues import explain
 
-        return explain(text, self.weights, self.factors)
+        return explain(text, self.weights, self.factors, self.limit)
 
 
 class NativeScorer(HashedScorer):
@@ -313,7 +318,7 @@ class NativeScorer(HashedScorer):
         """Check as HashedScorer does, then hand the buffers to the kernel."""
         super().__init__(tensors, settings, bias, path)
         self._score = engine.native.score
-        self.handle = engine.native.bind(self.weights, self.known, bias, self.factors)
+        self.handle = engine.native.bind(self.weights, self.known, bias, self.factors, self.limit)
 
     def measure(self, text: str) -> tuple[float, tuple[str, ...], str]:
         """Give (score, kinds of repair, reason of too little evidence)."""

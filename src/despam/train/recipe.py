@@ -7,6 +7,7 @@ cutoffs.
                         message alone holds it
     cost of a message   (size of its source)^-0.25, ham three times: no source drowns the others; the fewer
                         messages, the more
+    sum s of a group    s / sqrt(1 + (s / limit)^2), once the weights are learnt, where there are four sources or more
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Settings:
     least_messages: int = 2  # that hold a bucket; what one message alone holds has no weight
     source_power: float = -0.25
     ham_cost: float = 3.0
+    group_limit: float = 1.25  # what a group adds at most where sources differ: no kind of evidence convinces alone
+    limited_from: int = 4  # sources; what is particular to fewer is what there is to learn
     strength: float = 8.0  # mean cost of a message over the prior, before the ham's: 1 / (lambda * messages)
     many: int = 20_000  # messages; fewer cost more each, by the root of how many fewer
     visits: int = 700_000  # passes times messages
@@ -59,6 +62,10 @@ class Settings:
         """Give what a message costs in the mean: few of them have to be learnt harder."""
         return self.strength * math.sqrt(max(1.0, self.many / max(rows, 1)))
 
+    def limit(self, sources: int) -> float:
+        """Give what a group adds at most when so many sources are learnt from; infinity is no limit."""
+        return self.group_limit if sources >= self.limited_from else math.inf
+
     def passes(self, rows: int) -> int:
         """Give the number of passes: small sets need more of them."""
         return max(self.least_passes, min(self.most_passes, self.visits // max(rows, 1)))
@@ -70,6 +77,7 @@ class Weights:
 
     values: Singles
     bias: float
+    limit: float  # of a group
 
     def scores(self, table: Table, rows: NDArray[np.int32]) -> Floats:
         """Score rows of a table."""
@@ -81,7 +89,8 @@ class Weights:
             sums = np.cumsum(np.concatenate(([0.0], self.values[ids[start : int(ends[row, -1])]])))[
                 np.concatenate(([0], stops))
             ]
-            out[place] = self.bias + float(values[row] @ np.diff(sums))
+            groups = values[row] * np.diff(sums)
+            out[place] = self.bias + float(np.sum(groups / np.sqrt(1 + (groups / self.limit) ** 2)))
         return out
 
 
@@ -138,6 +147,7 @@ def make_problem(table: Table, labels: NDArray[np.int8], sources: Sequence[str],
         settings.passes(len(labels)),
         settings.tolerance,
         settings.seed,
+        settings.limit(len(set(sources))),
     )
 
 
@@ -174,4 +184,4 @@ def without_rare(problem: Problem, held_by: NDArray[np.int32], settings: Setting
 def fit(table: Table, problem: Problem, rows: NDArray[np.int32]) -> Weights:
     """Learn from some rows."""
     values, bias = solve(table, problem, rows)
-    return Weights(values, bias)
+    return Weights(values, bias, problem.limit)

@@ -34,6 +34,7 @@ class Problem(NamedTuple):
     passes: int
     tolerance: float
     seed: int
+    limit: float  # of a group's sum, when the fit scores: learning knows none
 
 
 def solve(table: Table, problem: Problem, rows: NDArray[np.int32]) -> tuple[Singles, float]:

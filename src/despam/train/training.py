@@ -6,6 +6,7 @@ Invariant: the same set of rows, settings and seed give the same bytes, in whate
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -229,6 +230,7 @@ def pack_model(
 ) -> bytes:
     """Round the weights and put the file together; the calibration goes into unit and bias: scores are log-odds."""
     integers, unit = export.quantise(weights.values.astype(np.float64))
+    limit = {"limit": weights.limit * calibration.a} if math.isfinite(weights.limit) else {}
     return export.pack(
         {
             "weights": integers,
@@ -238,7 +240,7 @@ def pack_model(
         {
             "recipe": "default",
             "features": str(engine.VERSION),
-            "settings": {"unit": unit * calibration.a, "scales": settings.scales, "seen_every": seen[0]},
+            "settings": {"unit": unit * calibration.a, "scales": settings.scales, "seen_every": seen[0], **limit},
             "bias": weights.bias * calibration.a + calibration.b,
             "calibration": {"a": 1.0, "b": 0.0},
             "cutoffs": {
@@ -289,6 +291,7 @@ def make_card(
             "ham_cost": settings.ham_cost,
             "prior_power": settings.prior_power,
             "source_power": settings.source_power,
+            "group_limit": settings.group_limit if len(sources) >= settings.limited_from else None,
             "strength": settings.strength,
             "many": settings.many,
             "least_messages": settings.least_messages,

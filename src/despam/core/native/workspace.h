@@ -124,7 +124,7 @@ typedef struct {
     const int16_t *w16;
     const uint8_t *known;
     uint32_t mask, known_mask;
-    double bias, factors[GROUPS];
+    double bias, factors[GROUPS], limit;
     WordEntry *words;
     ContextEntry *contexts;
     int32_t shapes[64][64];
