@@ -139,9 +139,7 @@ def measure_overhead(folder: Path, repeats: int) -> list[Row]:
         over, scorer_us, whole_us, nothing_us = sorted(runs)[len(runs) // 2]
         rows.append(row(f"handler over the scorer, warm SMS, {engine}", over, "us", 60))
         rows.append((f"  scorer alone; event to answer, {engine}", f"{scorer_us:.1f}; {whole_us:.1f} us", "", None))
-    rows.append(
-        ("  a handler that decides nothing: JSON in, JSON and a log line out", f"{nothing_us:.1f} us", "", None)
-    )
+    rows.append(("  a handler that decides nothing: JSON in, JSON and a log line", f"{nothing_us:.1f} us", "", None))
     return rows
 
 
