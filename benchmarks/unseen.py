@@ -112,16 +112,40 @@ class Fits:
         return self.data.labels[self.data.source_of == source]
 
 
-def ranking_line(fits: Fits, name: str) -> None:
-    """Leave each source out, and print how the fit ranks it."""
-    begun, found = time.perf_counter(), []
+def ranking_line(fits: Fits, name: str, before: list[Floats]) -> list[Floats]:
+    """Leave each source out, print how the fit ranks it, and how far from `before`; give the scores."""
+    begun, found, every = time.perf_counter(), [], []
     for source in counted(fits.data):
         scores, labels = fits.scores(fits.without(source), source), fits.labels(source)
+        every.append(scores)
         ranked = Ranking(scores.tolist(), (labels > 0).tolist())
         found.append((ranked.auc() or 0.0, ranked.recall_at(0.01) or 0.0))
     area, recall = np.mean(found, axis=0)
     each = " ".join(f"{pair[1]:.3f}" for pair in found)
     print(f"{name:<44} {area:.4f}   {recall:.4f}   {each}   {time.perf_counter() - begun:.0f} s", flush=True)
+    if before:
+        low, middle, high = gain(before, every, [fits.labels(source) for source in counted(fits.data)])
+        print(
+            f"{'':<44} recall against the first line {middle:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}", flush=True
+        )
+    return every
+
+
+def gain(before: list[Floats], after: list[Floats], labels: list[np.ndarray]) -> tuple[float, float, float]:
+    """Give the interval of the difference in mean recall at 1 %: messages of each source drawn anew 500 times."""
+    random, found = np.random.default_rng(0), []
+    for _ in range(500):
+        drawn = [random.integers(0, len(each), len(each)) for each in labels]
+        pairs = zip(before, after, labels, drawn, strict=True)
+        found.append(np.mean([caught(b[d], y[d]) - caught(a[d], y[d]) for a, b, y, d in pairs]))
+    low, middle, high = np.quantile(found, [0.025, 0.5, 0.975])
+    return float(low), float(middle), float(high)
+
+
+def caught(scores: Floats, labels: np.ndarray) -> float:
+    """Give recall at 1 % (Ranking.recall_at, faster)."""
+    ham = np.sort(scores[labels < 0])
+    return float((scores[labels > 0] > ham[len(ham) - int(0.01 * len(ham)) - 1]).mean())
 
 
 def counted(data: Data) -> list[int]:
@@ -215,6 +239,7 @@ def main() -> None:
     data = Data(Settings(), options.most)
     print(" ".join(data.names[source] for source in counted(data)))
     chosen = options.only if options.only is not None else [] if options.rules else list(MOVES)
+    before: list[Floats] = []
     for name, settings in [(move or "the recipe", variant(move)) for move in ["", *chosen]]:
         if copies_of(settings) != copies_of(Settings()):
             fits = Fits(Data(settings, options.most), settings)
@@ -224,7 +249,8 @@ def main() -> None:
             print(f"\n{name}")
             rules(fits)
         else:
-            ranking_line(fits, name)
+            scores = ranking_line(fits, name, before)
+            before = before or scores
 
 
 if __name__ == "__main__":
