@@ -521,3 +521,19 @@ def test_a_file_cut_while_others_read_it_is_said(tmp_path: Path) -> None:
     path.write_bytes(b'{"text": "win"}\n')
     with pytest.raises(DataError, match="became shorter while it was read"):
         list(pickle.loads(crossed).rows(Plan()))
+
+
+def test_what_stdin_is_of_a_shell_is_named_by_its_own_name(tmp_path: Path) -> None:
+    """/dev/stdin is something else in a worker; a file that has lost its name is sent whole."""
+    path = write(tmp_path / "a.jsonl", '{"text": "win"}\n' * 3)
+    with path.open("rb") as file:
+        stdin = Path(f"/dev/fd/{file.fileno()}")
+        (block,) = reading.blocks(stdin, Plan(), labelled=False)
+        crossed = pickle.dumps(block)
+        path.rename(tmp_path / "b.jsonl")
+        (block,) = reading.blocks(stdin, Plan(), labelled=False)
+        (tmp_path / "b.jsonl").unlink()
+        (lost,) = reading.blocks(stdin, Plan(), labelled=False)
+    assert str(path).encode() in crossed
+    assert b"b.jsonl" in pickle.dumps(block)
+    assert [row.text for row in pickle.loads(pickle.dumps(lost)).rows(Plan())] == ["win"] * 3

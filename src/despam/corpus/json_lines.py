@@ -42,7 +42,7 @@ class Place(NamedTuple):
 
     def read(self) -> bytes:
         """Read them again, in the process that needs them."""
-        with open(self.path, "rb", buffering=0) as file:  # noqa: PTH123  the path as the user gave it
+        with open(self.path, "rb", buffering=0) as file:  # noqa: PTH123  a plain path: nothing is gained by an object
             data = os.pread(file.fileno(), self.size_bytes, self.offset)
         if len(data) != self.size_bytes:
             raise DataError("became shorter while it was read; try again when nobody writes it", self.path)
@@ -59,14 +59,12 @@ class JsonBlock(NamedTuple):
     place: Place | None = None
 
     def __reduce__(self) -> tuple[Callable[..., JsonBlock], tuple[Any, ...]]:
-        """Cross to another process: as a place where there is one, which spares four copies of the bytes."""
-        if self.place is None:
-            return JsonBlock, tuple(self)
-        return JsonBlock, (self.source, self.first_line, b"", self.position, self.place)
+        """Cross to another process: as a place where there is one, without the bytes."""
+        return JsonBlock, tuple(self if self.place is None else self._replace(data=b""))
 
     def lines(self) -> list[bytes]:
         """Give the lines without their ends. Raises DataError when the file has become shorter."""
-        data = self.place.read() if self.place is not None and not self.data else self.data
+        data = self.data or (self.place.read() if self.place else b"")
         return data.split(b"\n")
 
     def size(self) -> int:
@@ -84,7 +82,7 @@ class JsonBlock(NamedTuple):
 
 def split(source: Source) -> Iterator[JsonBlock]:
     """Cut a file into blocks of whole lines."""
-    name, path, on_disk = stem(source.path), str(source.path), source.as_on_disk
+    name, path = stem(source.path), source.path_on_disk()
     rest: list[bytes] = []
     held = 0
     line = 1
@@ -92,10 +90,10 @@ def split(source: Source) -> Iterator[JsonBlock]:
     def block(data: bytes, behind_bytes: int) -> JsonBlock:
         """Make one of lines behind which a number of bytes were read."""
         position = source.position()
-        place = Place(path, position - behind_bytes - len(data), len(data)) if on_disk else None
+        place = Place(path, position - behind_bytes - len(data), len(data)) if path else None
         return JsonBlock(name, line, data, position, place)
 
-    while piece := source.read(FILE_PIECE_BYTES if on_disk else PIECE_BYTES):
+    while piece := source.read(FILE_PIECE_BYTES if path else PIECE_BYTES):
         end = piece.rfind(b"\n")
         if end < 0:
             rest.append(piece)

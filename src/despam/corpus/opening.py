@@ -13,6 +13,7 @@ import codecs
 import gzip
 import io
 import os
+import stat
 import zlib
 from pathlib import Path
 from typing import IO, cast
@@ -78,10 +79,19 @@ class Source:
         except (OSError, ValueError):  # a pipe has no places; a closed file none any more
             return self.size_bytes
 
-    @property
-    def as_on_disk(self) -> bool:
-        """Say whether what `read` gives lies in a file as it is, which others may read again."""
-        return not self.packed and self.recode is None and self.path.is_file()
+    def path_on_disk(self) -> str:
+        """Give the file in which what `read` gives lies as it is, for others to read again; "" where there is none.
+
+        /dev/stdin is another file in another process, and a name may have been given away since: neither is named.
+        """
+        if self.packed or self.recode is not None:
+            return ""
+        real = os.path.realpath(self.path)
+        try:
+            found, own = Path(real).stat(), os.fstat(self.file.fileno())
+        except OSError:
+            return ""
+        return real if stat.S_ISREG(own.st_mode) and os.path.samestat(found, own) else ""
 
     def first_piece(self) -> bytes:
         """Read the first piece, refuse what is no text, take the byte order mark off."""
