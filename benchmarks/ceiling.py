@@ -72,24 +72,18 @@ def inside(fits: Fits, source: int, *, alone: bool) -> np.ndarray:
 def learn(fits: Fits, rows: Rows) -> recipe.Weights:
     """Fit on some rows as `train` would if there were no others."""
     data, settings = fits.data, fits.settings
-    sources = [data.sources[row] for row in rows]
     taught = np.zeros(len(data.labels), bool)
     taught[rows] = True
     frequencies = []
-    for name in sorted(set(sources)):
-        among = taught & (data.source_of == data.names.index(name))
+    for source in np.unique(data.source_of[rows]):
+        among = taught & (data.source_of == source)
         frequencies.append(data.table.document_counts(0, len(taught), among) / among.sum())
-    costs = np.zeros(len(data.labels))
-    costs[rows] = recipe.row_costs(data.labels[rows], sources, settings)
     problem = fits.problem._replace(
-        costs=np.concatenate([costs, costs[data.made_of] * settings.copy_cost]),
         prior=recipe.bucket_prior(np.mean(frequencies, axis=0), settings),
         passes=settings.passes(len(rows)),
         limit=settings.limit(len(frequencies)),
     )
-    problem = recipe.without_rare(problem, data.table.document_counts(0, len(taught), taught), settings)
-    every = np.flatnonzero(np.concatenate([taught, taught[data.made_of]])).astype(np.int32)
-    return recipe.fit(data.table, problem, every)
+    return fits.fit(problem, rows)
 
 
 def rank(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

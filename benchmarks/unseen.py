@@ -25,6 +25,7 @@ from despam.evaluate.metrics import Ranking, ece
 from despam.train import recipe, training
 from despam.train.calibration import platt
 from despam.train.recipe import Settings
+from despam.train.solver import Problem
 
 MOVES = (
     "copies=0", "leet_copies=0", "word_copies=0", "source_power=-0.5", "source_power=-1", "strength=3", "strength=20",
@@ -90,11 +91,16 @@ class Fits:
         """Fit without these sources."""
         data, rows = self.data, self.data.rows_without(left_out)
         stay = [source for source in range(len(data.names)) if source not in left_out]
-        costs = np.zeros(len(data.labels))
-        costs[rows] = recipe.row_costs(data.labels[rows], [data.sources[row] for row in rows], self.settings)
         problem = recipe.problem_without(
             self.problem, self.sums[stay].sum(axis=0) / len(stay), rows.astype(np.int32), self.settings
         )
+        return self.fit(problem, rows)
+
+    def fit(self, problem: Problem, rows: np.ndarray) -> recipe.Weights:
+        """Fit on some rows and their copies, costs and what is rare told by these rows alone."""
+        data = self.data
+        costs = np.zeros(len(data.labels))
+        costs[rows] = recipe.row_costs(data.labels[rows], [data.sources[row] for row in rows], self.settings)
         problem = problem._replace(costs=np.concatenate([costs, costs[data.made_of] * self.settings.copy_cost]))
         taught = np.zeros(len(data.labels), bool)
         taught[rows] = True
