@@ -3,13 +3,14 @@
     python benchmarks/kernel_profile.py
 
 Runs valgrind's cachegrind, with caches of 48 KB and 2 MB as the machine of decision 0006 has them, over a process that
-scores the same texts R times, and over one that scores them 2 R times; what the second has more is the scoring, warm.
+scores the same texts ten times, and over one that scores them sixty times; what that has more is the scoring, warm.
 So the counts are the same on a busy machine and a quiet one. Without valgrind: skipped, and said.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -95,8 +96,6 @@ def report(title: str, texts: list[str]) -> None:
 
 def count(folder: Path, texts: list[str], rounds: int) -> tuple[Counts, list[tuple[str, float]]]:
     """Run under cachegrind: totals, and each function's share of the kernel's instructions."""
-    import json
-
     (folder / "texts.json").write_text(json.dumps(texts))
     out = folder / f"out-{rounds}"
     command = ["valgrind", "--tool=cachegrind", "--cache-sim=yes", *CACHES, f"--cachegrind-out-file={out}"]

@@ -115,7 +115,7 @@ def measure_ours(folder: Path, texts: dict[str, list[str]], quick: bool) -> dict
 def measure_batch(folder: Path, size_mb: int, turns: int) -> dict[str, float]:
     """Classify a file of mails with one process and with all, in turns: the median MB/s, and the parent's peak memory.
 
-    One run of each said 1.25 to 1.64 times for the same code, as the machine is faster one minute than the next.
+    One run of each is no figure: the machine is faster one minute than the next.
     """
     source = folder / "batch.jsonl"
     mails = [row.text for row in corpus.read([path for path in [find_mails()] if path])]

@@ -248,9 +248,6 @@ static PyObject *bind(PyObject *self, PyObject *args) {
     return capsule;
 }
 
-/* score(handle, text[, repairs]) -> (score, known words, distinct words, repairs made here), the score alone where there are none and
-   the evidence is enough (model.too_little), or None where Python must repair the text first; with repairs (their places in repair.REPAIRS) it has.
-   The float operations are model.HashedScorer.combine's, one by one. */
 /* Write the places of the repairs that were made here, and give their number. */
 static Py_ssize_t list_repairs(char *places) {
     Py_ssize_t n = 0;
@@ -270,6 +267,9 @@ static double combine(const Bound *b) {
     return score;
 }
 
+/* score(handle, text[, repairs]) -> (score, known words, distinct words, repairs made here), the score alone where there are none and
+   the evidence is enough (model.too_little), or None where Python must repair the text first; with repairs (their places in repair.REPAIRS) it has.
+   The float operations are model.HashedScorer.combine's, one by one. */
 static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     (void)self;
     if (count != 2 && count != 3) { PyErr_SetString(PyExc_TypeError, "score takes a handle, a text and perhaps repairs"); return NULL; }

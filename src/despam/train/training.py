@@ -276,6 +276,7 @@ def make_card(
     for row, label in zip(rows, labels, strict=True):
         counts = sources.setdefault(row.source, [0, 0])
         counts[0 if label > 0 else 1] += 1
+    limit = settings.limit(len(sources))
     return {
         "recipe": "default",
         "messages": len(rows),
@@ -291,7 +292,7 @@ def make_card(
             "ham_cost": settings.ham_cost,
             "prior_power": settings.prior_power,
             "source_power": settings.source_power,
-            "group_limit": settings.group_limit if len(sources) >= settings.limited_from else None,
+            "group_limit": limit if math.isfinite(limit) else None,
             "strength": settings.strength,
             "many": settings.many,
             "least_messages": settings.least_messages,

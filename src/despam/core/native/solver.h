@@ -22,7 +22,7 @@ typedef struct {
 
 enum { LANES = 4 }; /* solver.LANES */
 
-/* Add a row's weights in four lanes: one sum alone waits for itself at every id, and takes 1.6 times as long. */
+/* Add a row's weights in four lanes: one sum alone waits for itself at every id (decision 0005). */
 static double row_score(const Problem *p, int64_t row) {
     double score = p->bias;
     int64_t at = row ? p->ends[row * GROUPS - 1] : 0;
