@@ -166,10 +166,14 @@ def p2(fit: Fit, names: Sequence[str], near: bool) -> dict[str, Any]:
     return out
 
 
-def p2_ranking(fit: Fit, held_out: str, names: Sequence[str], most: int) -> dict[str, Any]:
-    """Leave one source out of at most `most` messages of each (0: all); ranking only, so nothing has to be promised."""
-    held = cleaned(held_out)
-    assert held is not None
+def p2_ranking(fit: Fit, held_out: str, names: Sequence[str], most: int, judged: int = 0) -> dict[str, Any]:
+    """Leave one source out of at most `most` messages of each, and judge at most `judged` of it (0: all).
+
+    Ranking only, so nothing has to be promised.
+    """
+    rows = cleaned(held_out)
+    assert rows is not None
+    held = capped(rows, judged)
     training = capped(others(held_out, names), most)
     say(f"  {held_out} left out: {len(training):,} messages to learn from, {len(held):,} to measure")
     begun = time.perf_counter()

@@ -18,7 +18,7 @@ SKLEARN = {
 Sources = dict[str, dict[str, Any]]  # of one system: source -> figures
 
 
-def unseen_page(results: dict[str, Any], too_long: dict[str, str]) -> list[str]:
+def unseen_page(results: dict[str, Any]) -> list[str]:
     """Give the section; empty where no system was measured on unseen sources."""
     runs = {name: found["P2"] for name, found in results.items() if found.get("P2")}
     if not runs:
@@ -36,7 +36,11 @@ def unseen_page(results: dict[str, Any], too_long: dict[str, str]) -> list[str]:
         "best of them, and which that is.",
         "",
         *table(systems),
-        *(f"\nLeft out: {name}, {why}." for name, why in too_long.items()),
+        *(
+            f"\n{name} was measured on at most {run['judged']:,} messages of each source."
+            for name, run in runs.items()
+            if name in systems and run.get("judged")
+        ),
         *(f"\nLeft out: {name}, which last learnt from other rows." for name in runs if name not in systems),
         "",
         "Measured: " + ", ".join(f"{short(name)} {runs[name]['date']}" for name in systems) + ".",
