@@ -35,8 +35,8 @@ enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
 #define FEW_WORDS 2 /* model.FEW_WORDS, model.FEW_SHARE */
 #define FEW_SHARE 5
 
-#define PAIR_FACTOR 31ULL
-#define PAIR_STEP 0x9E3779B1ULL
+#define PAIR_FACTOR 31u
+#define PAIR_STEP 0x9E3779B1u
 
 #define EDGE 3 /* NULs before and after a line: every blank inside has CONTEXT characters around it */
 #define CONTEXT 4
@@ -108,10 +108,12 @@ static int is_plain(const uint8_t *t, Py_ssize_t n) {
 
 /* Write S.code to S.bones where all of it is ASCII, blanks behind it; 0 where it is not. */
 static int narrow(Py_ssize_t n) {
+    const uint32_t *restrict code = S.code;
+    uint8_t *restrict bones = S.bones;
     uint32_t all = 0;
-    for (Py_ssize_t i = 0; i < n; i++) all |= S.code[i];
+    for (Py_ssize_t i = 0; i < n; i++) all |= code[i];
     if (all > 127) return 0;
-    for (Py_ssize_t i = 0; i < n; i++) S.bones[i] = (uint8_t)S.code[i];
+    for (Py_ssize_t i = 0; i < n; i++) bones[i] = (uint8_t)code[i];
     memset(S.bones + n, ' ', BLOCK);
     return 1;
 }

@@ -8,7 +8,7 @@ static inline uint64_t spread(uint64_t head, const uint8_t *p, int32_t size) {
     return mix(h);
 }
 
-static WordEntry *word_place(const Bound *b, uint64_t spread) { return &b->words[spread >> 32 & (WORD_ENTRIES - WORD_WAYS)]; }
+static inline uint32_t word_place(uint64_t spread) { return spread >> 32 & (WORD_ENTRIES - WORD_WAYS); }
 
 /* Find the distinct words, compared byte for byte, and fetch ahead what is kept of them. */
 static void find_distinct(const Bound *b) {
@@ -29,11 +29,11 @@ static void find_distinct(const Bound *b) {
                 break;
         }
         if (!S.slots[at]) {
-            if (b) __builtin_prefetch(word_place(b, hash));
-            S.distinct[S.distincts] = (Distinct){.head = head, .spread = hash, .word = (int32_t)i};
+            if (b) __builtin_prefetch(b->words + word_place(hash));
+            S.distinct[S.distincts] = (Distinct){.head = head, .place = word_place(hash), .word = (uint16_t)i};
             S.slots[at] = (int32_t)++S.distincts;
         }
-        w->which = S.slots[at] - 1;
+        w->which = (uint16_t)(S.slots[at] - 1);
     }
 }
 
@@ -83,9 +83,9 @@ static const WordEntry *word_entry(Bound *b, const Word *w, const Distinct *d, W
     const uint8_t *p = S.line + w->start;
     uint64_t head = d->head;
     if (w->size > WORD_KEPT) { fill_entry(spare, b, w, head); return spare; }
-    WordEntry *e = word_place(b, d->spread);
-    for (int i = 0; i < WORD_WAYS; i++)
-        if (e[i].head == head && e[i].size == w->size && (w->size <= 8 || !memcmp(e[i].rest, p + 8, (size_t)w->size - 8))) return &e[i];
+    WordEntry *e = b->words + d->place;
+    const WordEntry *kept = e + ((e->head != head) | (e->size != w->size)); /* the first or the second, without a branch that nothing foretells */
+    if (kept->head == head && kept->size == w->size && (w->size <= 8 || !memcmp(kept->rest, p + 8, (size_t)w->size - 8))) return kept;
     e[1] = e[0]; /* the older one goes */
     fill_entry(e, b, w, head);
     if (w->size > 8) memcpy(e->rest, p + 8, (size_t)w->size - 8);
@@ -136,8 +136,15 @@ static int context_grams(const uint8_t *p, const Py_ssize_t *start, uint32_t *ou
     return n;
 }
 
-static int ascii_grams(const uint8_t *p, uint32_t *out) {
+/* The same for a context of ASCII, whose other letters are `key`: most have all six windows. */
+static int ascii_grams(const uint8_t *p, uint64_t key, uint32_t *out) {
     int n = 0;
+    if (!((key - 0x0101010101010101ULL) & ~key & 0x8080808080808080ULL)) {
+        out[0] = ~step4(SEED[ACROSS], p + 2);
+        out[1] = ~step4(SEED[ACROSS], p + 3);
+        for (int i = 0; i < 4; i++) out[2 + i] = ~step6(SEED[ACROSS], p + i);
+        return 6;
+    }
     if (p[2]) out[n++] = ~step4(SEED[ACROSS], p + 2);
     if (p[6]) out[n++] = ~step4(SEED[ACROSS], p + 3);
     for (int i = 0; i < 4; i++)
@@ -151,21 +158,21 @@ static void add_context(Bound *b, const uint32_t *grams, int n) {
     S.n[ACROSS] += n;
 }
 
-static ContextEntry *context_place(const Bound *b, uint64_t spread) { return &b->contexts[spread >> 32 & (CONTEXT_ENTRIES - CONTEXT_WAYS)]; }
+static inline uint32_t context_place(uint64_t spread) { return spread >> 32 & (CONTEXT_ENTRIES - CONTEXT_WAYS); }
 
 /* A context of ASCII: its eight letters are its key. */
 static void add_ascii_context(Bound *b, const Context *c) {
     const uint8_t *p = S.line + c->start;
     uint32_t grams[6];
-    if (!b) { add_context(NULL, grams, ascii_grams(p, grams)); return; }
-    ContextEntry *e = context_place(b, c->spread);
-    for (int i = 0; i < CONTEXT_WAYS; i++)
-        if (e[i].key == c->key) {
-            S.sum[ACROSS] += e[i].sum;
-            S.n[ACROSS] += e[i].count;
-            return;
-        }
-    int n = ascii_grams(p, grams);
+    if (!b) { add_context(NULL, grams, ascii_grams(p, c->key, grams)); return; }
+    ContextEntry *e = b->contexts + c->place;
+    const ContextEntry *kept = e + ((e[1].key == c->key) | (e[2].key == c->key) << 1 | (e[3].key == c->key) * 3); /* no branch: nothing foretells which */
+    if (kept->key == c->key) {
+        S.sum[ACROSS] += kept->sum;
+        S.n[ACROSS] += kept->count;
+        return;
+    }
+    int n = ascii_grams(p, c->key, grams);
     memmove(e + 1, e, (CONTEXT_WAYS - 1) * sizeof *e); /* the oldest goes */
     *e = (ContextEntry){.key = c->key, .sum = (int32_t)sum_weights(b, grams, n), .count = (uint32_t)n};
     S.sum[ACROSS] += e->sum;
@@ -218,34 +225,35 @@ static void scan_contexts(Bound *b) {
         while (S.keys[at] && S.keys[at] != key) at = (at + 1) & (size - 1);
         if (S.keys[at]) continue;
         S.keys[at] = key;
-        if (b) __builtin_prefetch(context_place(b, hash));
-        S.context[contexts++] = (Context){.key = key, .spread = hash, .start = start};
+        if (b) __builtin_prefetch(b->contexts + context_place(hash));
+        S.context[contexts++] = (Context){.key = key, .place = context_place(hash), .start = (uint16_t)start};
     }
     for (Py_ssize_t i = 0; i < contexts; i++) add_ascii_context(b, &S.context[i]);
 }
 
+/* Pairs of words one to three places apart, a gap at a time: the same step at every place, which the compiler makes vectors of. */
 static void scan_pairs(const Bound *b) {
-    uint32_t *out = S.ids[PAIRS];
-    Py_ssize_t n = 0;
-    for (Py_ssize_t i = 1; i < S.words; i++) {
-        uint32_t right = S.distinct[S.word[i].which].pair;
-        for (Py_ssize_t gap = 1; gap <= 3 && gap <= i; gap++)
-            out[n++] = (uint32_t)(S.distinct[S.word[i - gap].which].pair * PAIR_FACTOR + right + (uint64_t)gap * PAIR_STEP) & S.mask;
+    uint32_t *out = S.ids[PAIRS], *pair = S.pair, mask = S.mask;
+    const Py_ssize_t words = S.words;
+    for (Py_ssize_t i = 0; i < words; i++) pair[i] = S.distinct[S.word[i].which].pair;
+    memset(pair + words, 0, 8 * sizeof *pair);
+    for (Py_ssize_t gap = 1; gap <= 3 && gap < words; gap++) {
+        const uint32_t step = (uint32_t)gap * PAIR_STEP;
+        for (Py_ssize_t i = 0; i + gap < words; i += 4) /* what is too much is written over, or not counted */
+            for (int k = 0; k < 4; k++) out[i + k] = (pair[i + k] * PAIR_FACTOR + pair[i + gap + k] + step) & mask;
+        out += words - gap;
     }
-    S.n[PAIRS] = n;
+    S.n[PAIRS] = out - S.ids[PAIRS];
     finish_distinct(PAIRS, b);
 }
 
 /* Every distinct word that holds a capital, as written. */
 static void scan_case(const Bound *b) {
-    Py_ssize_t cased = 0;
-    for (Py_ssize_t i = 0; i < S.words; i++) cased += S.word[i].flags & CHANGES ? 1 : 0;
-    if (!cased) return;
-    uint32_t size = table_size(cased);
+    if (!S.cased_words) return;
+    uint32_t size = table_size(S.cased_words);
     memset(S.slots, 0, size * sizeof(int32_t));
-    for (Py_ssize_t i = 0; i < S.words; i++) {
-        const Word *w = &S.word[i], *other;
-        if (!(w->flags & CHANGES)) continue;
+    for (Py_ssize_t i = 0; i < S.cased_words; i++) {
+        const Word *w = &S.word[S.cased[i]], *other;
         const uint8_t *p = S.written + w->written;
         uint32_t hash = ~crc_bytes(SEED[CASE], p, w->written_size), at = (hash * 0x9E3779B1u) >> 7 & (size - 1);
         for (; S.slots[at]; at = (at + 1) & (size - 1)) {
@@ -253,7 +261,7 @@ static void scan_case(const Bound *b) {
             if (other->written_size == w->written_size && !memcmp(S.written + other->written, p, (size_t)w->written_size)) break;
         }
         if (S.slots[at]) continue;
-        S.slots[at] = (int32_t)i + 1;
+        S.slots[at] = S.cased[i] + 1;
         if (b) S.sum[CASE] += weight(b, hash);
         S.ids[CASE][S.n[CASE]++] = hash;
     }

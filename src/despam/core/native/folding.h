@@ -11,49 +11,59 @@ static void start_line(void) {
     memset(S.line, 0, EDGE);
     S.line[EDGE] = ' ';
     S.words = 0;
-    S.starts_upper = 0;
+    S.starts_upper = S.has_leet = 0;
+    S.cased_words = S.shouted_words = S.characters = 0;
     memset(S.seen, 0, sizeof S.seen);
 }
 
-static inline void store64(uint8_t *p, uint64_t value) {
-    for (int i = 0; i < 8; i++) p[i] = (uint8_t)(value >> 8 * i);
+/* Count a word that is complete; which ones hold a capital nothing foretells, so no branch asks. */
+static inline void count_word(const Word *w) {
+    S.cased[S.cased_words] = (uint16_t)(w - S.word);
+    S.cased_words += w->flags & CHANGES ? 1 : 0;
+    S.shouted_words += ((w->flags & (UPPER | LOWER)) == UPPER) & (w->written_chars > 1);
+    S.has_leet |= (w->flags & (DIGIT | LETTER)) == (DIGIT | LETTER);
+    S.characters += w->chars;
 }
 
-/* Say which flags the letters and zeros of up to eight bytes have together: bit 6 marks a letter, bit 5 with it a small one. */
-static uint8_t flags_of(uint64_t written) {
-    uint64_t letter = written & 0x4040404040404040ULL, small = written << 1 & 0x4040404040404040ULL;
-    return (uint8_t)((letter ? LETTER : 0) | (letter & small ? LOWER : 0) | (letter & ~small ? UPPER | CHANGES : 0) |
-                     (small & ~letter ? DIGIT : 0));
+/* What stands where in a block of ASCII: one bit a character. */
+typedef struct { uint64_t inside, capitals, digits; } Marks;
+
+/* Say which flags the characters of some places of a block have together. */
+static inline uint8_t flags_of(const Marks *m, uint64_t places) {
+    uint64_t capitals = m->capitals & places, digits = m->digits & places, small = m->inside & ~(m->capitals | m->digits) & places;
+    return (uint8_t)((capitals ? LETTER | UPPER | CHANGES : 0) | (small ? LETTER | LOWER : 0) | (digits ? DIGIT : 0));
 }
 
 /* Put one word of S.written, which starts there at `from`, on the line at `out`; gives where it ends. */
-static int32_t put_word(int32_t from, int32_t size, int32_t out) {
-    uint64_t head = load64(S.written + from);
-    uint8_t flags = flags_of(size >= 8 ? head : head & ((1ULL << 8 * size) - 1));
-    for (int32_t at = 0; at < size; at += 8) {
-        store64(S.line + out + at, load64(S.lower + from + at));
-        if (at) flags |= flags_of(word_head(S.written + from + at, size - at));
-    }
-    S.word[S.words++] = (Word){.start = out, .size = size, .chars = size, .written = from, .written_size = size,
-                               .written_chars = size, .flags = flags};
+static inline int32_t put_word(int32_t from, int32_t size, uint8_t flags, int32_t out) {
+    int32_t at = 0;
+    do memcpy(S.line + out + at, S.lower + from + at, 16); while ((at += 16) < size); /* what is too much is written over */
+    Word *w = &S.word[S.words++];
+    *w = (Word){.start = (uint16_t)out, .size = (uint16_t)size, .chars = (uint16_t)size, .written = (uint16_t)from,
+                .written_size = (uint16_t)size, .written_chars = (uint16_t)size, .flags = flags};
+    count_word(w);
     S.line[out + size] = ' ';
     return out + size + 1;
 }
 
-/* Write letters and digits of a block to S.written and S.lower, count its marks; gives one bit a letter or digit. */
-static uint64_t fold_block(const uint8_t *t, Py_ssize_t at) {
-    uint64_t inside = 0, marks = 0;
+/* Write letters and digits of a block to S.written and S.lower, and count its marks. */
+static Marks fold_block(const uint8_t *t, Py_ssize_t at) {
+    Marks m = {0};
+    uint64_t marks = 0;
     EACH_16(i) {
-        Bytes b = load_bytes(t + i), letter = within(b | 32, 'a', 26), digit = within(b, '0', 10), wordly = letter | digit;
+        Bytes b = load_bytes(t + i), letter = within(b | 32, 'a', 26), capital = within(b, 'A', 26), digit = within(b, '0', 10);
+        Bytes wordly = letter | digit, lower;
         b = (b & ~digit) | (digit & '0');
-        Bytes lower = b | (letter & 32);
+        lower = b | (capital & 32);
         memcpy(S.written + at + i, &b, 16);
         memcpy(S.lower + at + i, &lower, 16);
-        inside |= gather(wordly) << i;
+        m.inside |= gather(wordly) << i;
+        m.capitals |= gather(capital) << i;
+        m.digits |= gather(digit) << i;
         marks |= gather(~wordly & (Bytes)(b != ' ')) << i;
     }
     for (; marks; marks &= marks - 1) S.seen[t[__builtin_ctzll(marks)]]++;
-    return inside;
+    return m;
 }
 
 /* Leave out the apostrophes, which belong to the words around them: rare enough for a loop of its own. */
@@ -81,18 +91,32 @@ static void fold_ascii(const uint8_t *t, Py_ssize_t n) {
         memset(joined + n, ' ', BLOCK);
         t = joined;
     }
+    uint8_t flags = 0; /* of the word under way */
     for (Py_ssize_t at = 0; at < n; at += BLOCK) {
-        uint64_t inside = fold_block(t + at, at), edges = inside ^ (inside << 1 | (start >= 0)); /* starts and ends in turn */
+        const Marks m = fold_block(t + at, at);
+        uint64_t edges = m.inside ^ (m.inside << 1 | (start >= 0)), from = 0; /* starts and ends in turn; `from`: where this word goes on */
         for (; edges; edges &= edges - 1) {
-            int32_t edge = (int32_t)at + __builtin_ctzll(edges);
-            if (start < 0) { start = edge; continue; }
-            out = put_word(start, edge - start, out);
+            int place = __builtin_ctzll(edges);
+            int32_t edge = (int32_t)at + place;
+            if (start < 0) { start = edge; from = (uint64_t)place; continue; }
+            out = put_word(start, edge - start, flags | flags_of(&m, ((1ULL << place) - 1) & ~0ULL << from), out);
             start = -1;
+            flags = 0;
         }
+        if (start >= 0) flags |= flags_of(&m, ~0ULL << from);
     }
-    if (start >= 0) out = put_word(start, (int32_t)n - start, out);
+    if (start >= 0) out = put_word(start, (int32_t)n - start, flags, out);
     memset(S.line + out, 0, 16);
     S.starts_upper = S.words && FLAGS[S.written[S.word[0].written]] & UPPER;
+}
+
+/* End a word; gives where the next begins. */
+static int32_t end_word(Word *w, int32_t out, int32_t put) {
+    w->size = (uint16_t)(out - w->start);
+    w->written_size = (uint16_t)(put - w->written);
+    count_word(w);
+    S.line[out] = ' ';
+    return out + 1;
 }
 
 /* Words of S.code, and its skeleton. */
@@ -106,15 +130,13 @@ static void fold_wide(Py_ssize_t n) {
         S.seen[bone & 127] += !is_letter(bone) && !is_digit(bone);
         if (c->as_written == NOTHING) continue;
         if (w && (alone || c->as_written == SEPARATOR)) {
-            w->size = out - w->start;
-            w->written_size = put - w->written;
-            S.line[out++] = ' ';
+            out = end_word(w, out, put);
             w = NULL;
         }
         if (c->as_written == SEPARATOR) continue;
         if (!w) {
             w = &S.word[S.words++];
-            *w = (Word){.start = out, .written = put};
+            *w = (Word){.start = (uint16_t)out, .written = (uint16_t)put};
             if (S.words == 1) S.starts_upper = c->flags & UPPER;
         }
         w->flags |= (c->flags & (LETTER | UPPER | LOWER | DIGIT | CHANGES)) | (c->lower_size > 1 ? BEYOND : 0);
@@ -126,17 +148,11 @@ static void fold_wide(Py_ssize_t n) {
         for (int k = 0; k < c->lower_size; k++) w->chars += (c->lower[k] & 0xC0) != 0x80;
         out += c->lower_size;
         if (alone) {
-            w->size = out - w->start;
-            w->written_size = put - w->written;
-            S.line[out++] = ' ';
+            out = end_word(w, out, put);
             w = NULL;
         }
     }
-    if (w) {
-        w->size = out - w->start;
-        w->written_size = put - w->written;
-        S.line[out++] = ' ';
-    }
+    if (w) out = end_word(w, out, put);
     memset(S.line + out, 0, 16);
     memset(S.bones + n, ' ', BLOCK);
 }

@@ -60,22 +60,30 @@ static uint32_t entity(const uint8_t *p, const uint8_t *end, const uint8_t **aft
 static Py_ssize_t decode(const uint8_t *p, const uint8_t *end, uint32_t *to, Unknown *unknown) {
     uint32_t *out = to;
     while (p < end) {
-        if (*p != '&') { *out++ = take_utf8(&p); continue; }
-        const uint8_t *after = p + 1;
-        uint32_t code = entity(p + 1, end, &after, unknown);
-        if (code == ODD_ENTITY || code == UNKNOWN_ENTITY) return -1;
-        *out++ = code == NO_ENTITY ? '&' : code;
-        p = code == NO_ENTITY ? p + 1 : after;
+        for (; end - p >= 16 && !gather((Bytes)((load_bytes(p) > 127) | (load_bytes(p) == '&'))); p += 16, out += 16)
+            for (int k = 0; k < 16; k++) out[k] = p[k];
+        const uint8_t *stop = end - p < 16 ? end : p + 16;
+        while (p < stop) {
+            if (*p != '&') { *out++ = take_utf8(&p); continue; }
+            const uint8_t *after = p + 1;
+            uint32_t code = entity(p + 1, end, &after, unknown);
+            if (code == ODD_ENTITY || code == UNKNOWN_ENTITY) return -1;
+            *out++ = code == NO_ENTITY ? '&' : code;
+            p = code == NO_ENTITY ? p + 1 : after;
+        }
     }
     return out - to;
 }
 
+/* Skip characters that are there. */
 static const uint8_t *skip_characters(const uint8_t *p, Py_ssize_t count) {
+    for (; count >= 16 && !gather((Bytes)(load_bytes(p) > 127)); count -= 16) p += 16;
     while (count-- > 0) p += *p < 0x80 ? 1 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : 4;
     return p;
 }
 
 static const uint8_t *skip_back(const uint8_t *p, Py_ssize_t count) {
+    for (; count >= 16 && !gather((Bytes)(load_bytes(p - 16) > 127)); count -= 16) p -= 16;
     while (count-- > 0) do p--; while ((*p & 0xC0) == 0x80);
     return p;
 }
@@ -107,6 +115,7 @@ static int is_joining(uint32_t c) {
 }
 
 static uint32_t REPLACED[REPLACED_MOST];
+enum { RUN = 16 }; /* characters looked at together, before each by itself */
 
 static int is_surrogate(uint32_t c) { return c >= 0xD800 && c < 0xE000; }
 
@@ -134,14 +143,34 @@ static int put_cluster(const Letters *cluster, Py_ssize_t *to, Unknown *unknown)
     return full;
 }
 
+/* Say whether characters are dropped, written otherwise or of an alphabet that is mixed: not in ASCII without controls. */
+static int is_beyond_ascii(const uint32_t *t, Py_ssize_t n) {
+    uint32_t found = 0;
+    for (Py_ssize_t i = 0; i < n; i++) found |= (t[i] > 126) | (t[i] < 9) | (t[i] - 14 < 18);
+    return (int)found;
+}
+
 /* Drop what is never seen and write clusters otherwise: of at most 6,601 characters at most eighteen times as many. */
 static Reading replace_characters(Py_ssize_t *n, Unknown *unknown) {
-    Py_ssize_t to = 0;
+    Py_ssize_t to = 0, doubtful = 0;
     const Character *before = NULL;
     uint32_t before_code = 0;
     Letters cluster = {.n = 0};
     int full = 0, dropped = 0, overridden = 0;
     for (Py_ssize_t i = 0; i < *n && !full; i++) {
+        if (i >= doubtful && !dropped && i + RUN <= *n) {
+            if (!is_beyond_ascii(S.code + i, RUN)) { /* only the last may have a mark behind it */
+                if (cluster.n) full = put_cluster(&cluster, &to, unknown);
+                memcpy(REPLACED + to, S.code + i, (RUN - 1) * sizeof *REPLACED);
+                to += RUN - 1;
+                i += RUN - 1;
+                before_code = cluster.letters[0] = S.code[i];
+                before = character(before_code);
+                cluster.n = 1;
+                continue;
+            }
+            doubtful = i + RUN;
+        }
         uint32_t code = is_surrogate(S.code[i]) ? 0xFFFD : S.code[i];
         const Character *c = character(code);
         if (!c) { full = note_unknown(unknown, code); continue; }
@@ -189,11 +218,27 @@ static Py_ssize_t spaced_end(const uint32_t *t, Py_ssize_t n, Py_ssize_t i) {
     return end > i + 5 ? end : 0;
 }
 
+/* Say whether letters spaced out may begin at one of RUN places: the same sign three times with something else between. */
+static int may_begin_spaced(const uint32_t *t) {
+    uint32_t found = 0;
+    for (int i = 0; i < RUN; i++) found |= (t[i + 1] == t[i + 3]) & (t[i + 1] == t[i + 5]) & (t[i + 1] != t[i + 2]);
+    return (int)found;
+}
+
 /* Join four or more single letters with the same sign between them; 1 where there were any. */
 static int join_spaced(uint32_t *t, Py_ssize_t *n) {
-    Py_ssize_t to = 0;
+    Py_ssize_t to = 0, doubtful = 0;
     int joined = 0;
     for (Py_ssize_t i = 0; i < *n;) {
+        if (i >= doubtful && i + RUN + 5 < *n) {
+            if (!may_begin_spaced(t + i)) {
+                memmove(t + to, t + i, RUN * sizeof *t);
+                to += RUN;
+                i += RUN;
+                continue;
+            }
+            doubtful = i + RUN;
+        }
         Py_ssize_t end = spaced_end(t, *n, i);
         if (!end) { t[to++] = t[i++]; continue; }
         for (; i < end; i += 2) t[to++] = t[i];
@@ -202,13 +247,6 @@ static int join_spaced(uint32_t *t, Py_ssize_t *n) {
     }
     *n = to;
     return joined;
-}
-
-/* Say whether characters of the text are dropped, written otherwise or of an alphabet that is mixed: not in ASCII without controls. */
-static int is_beyond_ascii(const uint32_t *t, Py_ssize_t n) {
-    uint32_t found = 0;
-    for (Py_ssize_t i = 0; i < n; i++) found |= (t[i] > 126) | (t[i] < 9) | (t[i] - 14 < 18);
-    return (int)found;
 }
 
 /* Decode and repair a text without markup, or stripped of it, to S.code. */
@@ -239,18 +277,17 @@ static Reading take_repaired(const uint8_t *t, Py_ssize_t size, Py_ssize_t *n, U
     return unknown->n ? LEARN : READY;
 }
 
-/* Say whether letters may be spaced out in ASCII: a look at many places at once first. */
+/* Say whether letters may be spaced out in ASCII: a look at sixteen places at once first. */
 static int may_be_spaced(const uint8_t *t, Py_ssize_t n) {
-    for (Py_ssize_t from = 0; from + 6 < n; from += 16) {
-        Py_ssize_t to = from + 16 < n - 6 ? from + 16 : n - 6;
-        if (from + 21 < n) {
-            Bytes sign = load_bytes(t + from + 1);
-            if (!gather((Bytes)((sign == load_bytes(t + from + 3)) & (sign == load_bytes(t + from + 5)) & (sign != load_bytes(t + from + 2)))))
-                continue;
-        }
-        for (Py_ssize_t i = from; i < to; i++)
-            if (SPACED_AT(t, i)) return 1;
+    Py_ssize_t from = 0;
+    for (; from + 21 < n; from += 16) {
+        Bytes sign = load_bytes(t + from + 1), first = load_bytes(t + from), spaced;
+        spaced = (Bytes)((sign == load_bytes(t + from + 3)) & (sign == load_bytes(t + from + 5))) & within(first | 32, 'a', 26);
+        for (uint64_t at = gather(spaced & ~within(sign | 32, 'a', 26)); at; at &= at - 1)
+            if (SPACED_AT(t, from + __builtin_ctzll(at))) return 1;
     }
+    for (; from + 6 < n; from++)
+        if (SPACED_AT(t, from)) return 1;
     return 0;
 }
 

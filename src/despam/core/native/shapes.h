@@ -16,12 +16,13 @@ static const char *const TOP_LEVELS[] = {
     "us", "eu", "to", "ws", "id", "tk", "ml", "ga", "cf", "gq", "vip", "pro", "win", "bid", "loan", "work", "tr", "vn", "my",
     "sg", "au", "ca", "tech", "space", "website", "fun", "icu", NULL};
 
-static int steps(const int *table, int size, long value) {
+/* Count the steps up to a value: all of them are looked at, because where a search would stop nothing foretells. */
+static inline int steps(const int *table, int size, int value) {
     int n = 0;
-    while (n < size && table[n] <= value) n++;
+    for (int i = 0; i < size; i++) n += table[i] <= value;
     return n;
 }
-#define STEPS(table, value) steps(table, (int)(sizeof(table) / sizeof(int)), (long)(value))
+#define STEPS(table, value) steps(table, (int)(sizeof(table) / sizeof(int)), (int)(value))
 
 static uint32_t shape_hash(int kind, int value) {
     return ~step1(step1(SEED[SHAPES], (uint8_t)kind), (uint8_t)value);
@@ -129,22 +130,28 @@ static void chunk_shape(Bound *b, const uint8_t *p, Py_ssize_t n, Chunks *found)
 
 static void chunk_shapes(Bound *b, const uint8_t *t, Py_ssize_t length) {
     Chunks found = {0};
-    Py_ssize_t done = 0; /* where the last chunk ended */
+    Py_ssize_t after_space = 0, done = 0; /* where the chunk under way began, and where the last one that was looked at ended */
     for (Py_ssize_t at = 0; at < length; at += BLOCK) {
-        uint64_t bits = 0;
+        uint64_t bits = 0, spaces = 0;
         EACH_16(i) {
             Bytes c = load_bytes(t + at + i); /* a colon stands behind 9 */
             bits |= gather(within(c, '0', 11) | (Bytes)((c == '.') | (c == '@') | (c == '$')) | within(c, POUND, 3)) << i;
+            spaces |= gather((Bytes)(c == ' ') | within(c, 9, 5)) << i;
         }
-        for (; bits; bits &= bits - 1) {
-            Py_ssize_t first = at + __builtin_ctzll(bits), start = first, end = first;
-            if (first < done) continue;
-            while (end < length && !SPACE[t[end]]) end++;
-            done = end;
-            if (t[first] == '.' && first + 1 == end) continue; /* the end of a sentence: no host, no digit */
-            while (start && !SPACE[t[start - 1]]) start--;
-            chunk_shape(b, t + start, end - start, &found);
+        if (done > at) bits = done - at < BLOCK ? bits & ~0ULL << (done - at) : 0;
+        while (bits) {
+            int place = __builtin_ctzll(bits);
+            uint64_t behind = spaces >> place, before = spaces & ((1ULL << place) - 1);
+            Py_ssize_t first = at + place, start = before ? at + BLOCK - __builtin_clzll(before) : after_space;
+            done = behind ? first + __builtin_ctzll(behind) : at + BLOCK;
+            if (!behind)
+                while (done < length && !SPACE[t[done]]) done++;
+            if (done > length) done = length;
+            bits = done - at < BLOCK ? bits & ~0ULL << (done - at) : 0;
+            if (t[first] == '.' && first + 1 == done) continue; /* the end of a sentence: no host, no digit */
+            chunk_shape(b, t + start, done - start, &found);
         }
+        if (spaces) after_space = at + BLOCK - __builtin_clzll(spaces);
     }
     shape(b, LINKS, STEPS(COUNTS, found.links));
     shape(b, MAILS, STEPS(COUNTS, found.mails));
@@ -155,39 +162,38 @@ static void chunk_shapes(Bound *b, const uint8_t *t, Py_ssize_t length) {
 }
 
 static void word_shapes(Bound *b) {
-    Py_ssize_t n = S.words, shouted = 0, total = 0;
-    int leet = 0;
+    Py_ssize_t n = S.words;
     shape(b, WORD_COUNT, STEPS(WORD_STEPS, n));
-    for (Py_ssize_t i = 0; i < n; i++) {
-        const Word *w = &S.word[i];
-        shouted += (w->flags & (UPPER | LOWER)) == UPPER && w->written_chars > 1;
-        leet |= (w->flags & (DIGIT | LETTER)) == (DIGIT | LETTER);
-        total += w->chars;
-    }
-    shape(b, SHOUTED, STEPS(COUNTS, shouted));
+    shape(b, SHOUTED, STEPS(COUNTS, S.shouted_words));
     if (!n) return;
-    shape(b, SHOUTED_SHARE, STEPS(PER_MILLE, 1000 * shouted / n));
-    shape(b, WORD_LENGTH, STEPS(TENTHS, 10 * total / n));
+    shape(b, SHOUTED_SHARE, STEPS(PER_MILLE, 1000 * S.shouted_words / n));
+    shape(b, WORD_LENGTH, STEPS(TENTHS, 10 * S.characters / n));
     const Word *first = &S.word[0];
     if (!(first->flags & LETTER)) shape(b, FIRST_WORD, 0);
     else if ((first->flags & (UPPER | LOWER)) == UPPER) shape(b, FIRST_WORD, first->written_chars > 1 ? 2 : 1);
     else shape(b, FIRST_WORD, S.starts_upper ? 3 : 4);
-    if (leet) shape(b, LEET, 1);
+    if (S.has_leet) shape(b, LEET, 1);
+}
+
+/* Add up sixteen counters. */
+static Py_ssize_t total(Bytes counters) {
+    Py_ssize_t sum = 0;
+    for (int i = 0; i < 16; i++) sum += counters[i];
+    return sum;
 }
 
 static void count_letters(const uint8_t *t, Py_ssize_t length, Py_ssize_t *letters, Py_ssize_t *capitals, Py_ssize_t *digits) {
-    for (Py_ssize_t at = 0; at < length; at += BLOCK) {
-        uint64_t l = 0, c = 0, d = 0;
-        EACH_16(i) {
-            Bytes b = load_bytes(t + at + i);
-            l |= gather(within(b | 32, 'a', 26)) << i;
-            c |= gather(within(b, 'A', 26)) << i;
-            d |= gather(within(b, '0', 10)) << i;
-        }
-        *letters += __builtin_popcountll(l);
-        *capitals += __builtin_popcountll(c);
-        *digits += __builtin_popcountll(d);
+    _Static_assert(SCORED / 16 + 1 < 256, "a counter is a byte");
+    Bytes l = {0}, c = {0}, d = {0}; /* a yes is 255, so taking it away adds one */
+    for (Py_ssize_t at = 0; at < length; at += 16) {
+        Bytes b = load_bytes(t + at);
+        l -= within(b | 32, 'a', 26);
+        c -= within(b, 'A', 26);
+        d -= within(b, '0', 10);
     }
+    *letters = total(l);
+    *capitals = total(c);
+    *digits = total(d);
 }
 
 static inline Bytes calling(Bytes b) { return (Bytes)((b == '!') | (b == '?')); }
@@ -220,11 +226,14 @@ static void letter_shapes(Bound *b, Py_ssize_t latin, Py_ssize_t capitals) {
 static void character_shapes(Bound *b, const uint8_t *t, Py_ssize_t length) {
     Py_ssize_t capitals = 0, latin = 0, digits = 0, marks = 0;
     count_letters(t, length, &latin, &capitals, &digits);
-    for (int i = 0; MARKS[i]; i++) {
+    uint32_t present = 0;
+    _Static_assert(sizeof MARKS == 32 + 1, "a mark is a bit");
+    for (int i = 0; i < 32; i++) {
         Py_ssize_t count = S.seen[(uint8_t)MARKS[i]];
         marks += count;
-        if (count) shape(b, PUNCT, i);
+        present |= (uint32_t)(count != 0) << i;
     }
+    for (; present; present &= present - 1) shape(b, PUNCT, __builtin_ctz(present));
     shape(b, LENGTH, STEPS(LENGTHS, length));
     if (length) {
         shape(b, DIGITS, STEPS(PER_MILLE, 1000 * digits / length));

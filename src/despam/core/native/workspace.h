@@ -6,24 +6,26 @@
 enum { LETTER = 1, UPPER = 2, LOWER = 4, DIGIT = 8, CHANGES = 16, IDEOGRAPH_WORD = 32, ALPHANUMERIC = 64, BEYOND = 64 }; /* features.describe_character */
 
 typedef struct {
-    int32_t start, size; /* in the line, bytes */
-    int32_t chars;       /* in lower case */
-    int32_t written, written_size, written_chars;
-    int32_t which;       /* its place among the distinct words */
-    uint8_t flags;       /* of its characters, together; DIGIT: has a zero */
-} Word;
+    uint16_t start, size; /* in the line, bytes */
+    uint16_t chars;       /* in lower case */
+    uint16_t written, written_size, written_chars;
+    uint16_t which;       /* its place among the distinct words */
+    uint8_t flags;        /* of its characters, together; DIGIT: has a zero */
+} Word; /* four to a line of the cache */
+_Static_assert(10 * (SCORED + 16) + 64 < 1 << 16, "places in a line are 16 bits");
 
 typedef struct {
-    uint64_t head;   /* its first eight bytes */
-    uint64_t spread; /* for the tables here, not an id */
-    int32_t word;    /* where it stands first */
-    uint32_t pair;   /* its hash as part of a pair */
-    uint32_t hash;   /* its own, where ids are asked for */
+    uint64_t head;  /* its first eight bytes */
+    uint32_t place; /* where a bound model keeps it */
+    uint32_t pair;  /* its hash as part of a pair */
+    uint32_t hash;  /* its own, where ids are asked for */
+    uint16_t word;  /* where it stands first */
 } Distinct;
 
 typedef struct {
-    uint64_t key, spread;
-    int32_t start; /* in the line */
+    uint64_t key;
+    uint32_t place; /* where a bound model keeps it */
+    uint16_t start; /* in the line */
 } Context; /* nine characters of ASCII around a blank */
 
 typedef struct {
@@ -40,10 +42,14 @@ typedef struct {
     Word *word;
     Distinct *distinct;
     Py_ssize_t words, distincts;
+    uint16_t *cased;        /* words that hold a capital */
+    Py_ssize_t cased_words, shouted_words, characters; /* of the words: how many, and their characters together */
+    int has_leet;           /* letters and digits in one word */
     int32_t *slots;         /* open addressing: 1 + place among the distinct words, then the cased ones */
     Context *context;
     uint64_t *keys;         /* open addressing over contexts of nine ASCII characters */
     int32_t *wide;          /* the same over others: 1 + word before the blank */
+    uint32_t *pair;         /* each word's hash as part of a pair, in the order of the text */
     uint32_t *bits;         /* one bit an id: present in the group at hand */
     uint32_t mask, bits_for;
     int starts_upper;       /* the first word does */
@@ -75,6 +81,7 @@ static int reserve(uint32_t mask) {
         if (grow((void **)&S.code, source * 4) || grow((void **)&S.bones, r + 2 * BLOCK) || grow((void **)&S.lower, r + 2 * BLOCK) || grow((void **)&S.line, 10 * r + 64) ||
             grow((void **)&S.written, 4 * r + 64) || grow((void **)&S.word, r * sizeof(Word)) ||
             grow((void **)&S.distinct, r * sizeof(Distinct)) || grow((void **)&S.slots, 4 * r * sizeof(int32_t)) ||
+            grow((void **)&S.pair, r * sizeof(uint32_t)) || grow((void **)&S.cased, r * sizeof(uint16_t)) ||
             grow((void **)&S.context, r * sizeof(Context)) || grow((void **)&S.keys, 4 * r * sizeof(uint64_t)) || grow((void **)&S.wide, 4 * r * sizeof(int32_t)))
             return -1;
         S.room = SCORED;
@@ -91,7 +98,7 @@ static int reserve(uint32_t mask) {
 
 /* The tables of open addressing hold at most half of their places: a power of two, at least twice `count`. */
 static uint32_t table_size(Py_ssize_t count) {
-    uint32_t size = 32;
+    uint32_t size = 128; /* few words are looked for among many places: a collision costs more than a line to clear */
     while (size < 2 * (uint32_t)count) size *= 2;
     return size;
 }
@@ -136,30 +143,43 @@ static inline int32_t weight(const Bound *b, uint32_t hash) {
 }
 
 static long long sum_weights(const Bound *b, const uint32_t *hashes, Py_ssize_t n) {
+    const int8_t *w8 = b->w8;
+    uint32_t mask = b->mask;
     long long sum = 0;
-    for (Py_ssize_t i = 0; i < n; i++) sum += weight(b, hashes[i]);
+    if (w8)
+        for (Py_ssize_t i = 0; i < n; i++) sum += w8[hashes[i] & mask];
+    else
+        for (Py_ssize_t i = 0; i < n; i++) sum += b->w16[hashes[i] & mask];
     return sum;
 }
 
-/* Leave each id of a group once, and sum its weights: one pass, the memory it will touch fetched ahead. */
-static void finish_distinct(int g, const Bound *b) {
+/* Leave each id once, at the front, and sum the weights of one table or of none; behind the ids there is room for AHEAD. */
+static inline long long keep_distinct(uint32_t *ids, Py_ssize_t *count, const int8_t *w8, const int16_t *w16) {
     enum { AHEAD = 16 };
-    uint32_t *ids = S.ids[g];
-    Py_ssize_t n = S.n[g], kept = 0;
+    uint32_t *bits = S.bits;
+    Py_ssize_t n = *count, kept = 0;
     long long sum = 0;
+    memset(ids + n, 0, AHEAD * sizeof *ids);
     for (Py_ssize_t i = 0; i < n; i++) {
-        uint32_t id = ids[i], bit = 1u << (id & 31);
-        if (i + AHEAD < n) {
-            __builtin_prefetch(&S.bits[ids[i + AHEAD] >> 5], 1);
-            if (b && b->w8) __builtin_prefetch(&b->w8[ids[i + AHEAD]]);
-        }
-        uint32_t *cell = &S.bits[id >> 5], fresh = !(*cell & bit);
-        *cell |= bit;
+        uint32_t id = ids[i], ahead = ids[i + AHEAD], bit = 1u << (id & 31);
+        __builtin_prefetch(bits + (ahead >> 5), 1);
+        if (w8) __builtin_prefetch(w8 + ahead);
+        uint32_t cell = bits[id >> 5], fresh = !(cell & bit);
+        bits[id >> 5] = cell | bit;
         ids[kept] = id;
         kept += fresh;
-        if (b) sum += weight(b, id) & -(int32_t)fresh;
+        if (w8) sum += w8[id] & -(int32_t)fresh;
+        if (w16) sum += w16[id] & -(int32_t)fresh;
     }
-    for (Py_ssize_t i = 0; i < kept; i++) S.bits[ids[i] >> 5] = 0;
-    S.n[g] = kept;
-    S.sum[g] = sum;
+    for (Py_ssize_t i = 0; i < kept; i++) bits[ids[i] >> 5] = 0;
+    *count = kept;
+    return sum;
+}
+
+/* The same for a group, by what weights there are: one pass, the memory that it will touch fetched ahead. */
+static void finish_distinct(int g, const Bound *b) {
+    uint32_t *ids = S.ids[g];
+    if (!b) S.sum[g] = keep_distinct(ids, &S.n[g], NULL, NULL);
+    else if (b->w8) S.sum[g] = keep_distinct(ids, &S.n[g], b->w8, NULL);
+    else S.sum[g] = keep_distinct(ids, &S.n[g], NULL, b->w16);
 }
