@@ -76,6 +76,13 @@ def test_encodings_and_charsets_right_wrong_and_broken(headers: str, body: bytes
     assert mail.read(b"MIME-Version: 1.0\n" + headers.encode() + b"\n\n" + body) == text
 
 
+def test_a_charset_is_looked_for_in_a_kibibyte_of_its_header() -> None:
+    """Real ones begin in the first hundred bytes; looking through all of a long one is what a slow mail would buy."""
+    for padding, text in ((900, "привет"), (1_100, "ÐÒÉ×ÅÔ")):
+        header = f"Content-Type: text/plain; x={'n' * padding}; charset=koi8-r\n\n".encode()
+        assert mail.read(header + "привет".encode("koi8-r")) == text
+
+
 def test_a_text_behind_too_many_parts_is_read_as_it_stands() -> None:
     """Neither the parts before it nor its own place hide it; lines of structure are no text."""
     part = "--b\nContent-Type: text/plain\n\n"

@@ -24,6 +24,7 @@ HEADER_LIMIT = 1 << 15  # bytes of one header block; the rest of a longer one is
 LINE_LIMIT = 20_000  # lines that begin with "--" and are compared with the boundaries
 OPEN_LIMIT = 1000  # parts of any kind that are opened, at 10 us each; what is behind is read as it stands
 PART_LIMIT = 200  # text parts that are decoded
+VALUE_LIMIT = 1 << 10  # bytes of a content type that are looked through for a parameter, at 20 ns each
 NESTED_LIMIT = 10  # messages attached to attached messages
 BROKEN_LIMIT = 1 << 16  # bytes of UTF-16 that is none: "replace" takes 0.4 us for each two of them
 STUB_LETTERS = 60  # a plain part with fewer letters beside a longer HTML part is a stub
@@ -233,7 +234,7 @@ def close_part(data: bytes, part: Part | None, end: int, leaves: list[tuple[int,
 
 def parameter(head: dict[bytes, bytes], name: bytes) -> bytes:
     """Give a parameter of the content type, quotes off."""
-    value = head.get(b"content-type", b"")[:4096]
+    value = head.get(b"content-type", b"")[:VALUE_LIMIT]
     for found in PARAMETER.finditer(value.lower()):
         if found[1] == name:
             return value[slice(*found.span(found.lastindex or 0))]

@@ -311,6 +311,8 @@ def fold_look_alikes(text: str, kinds: set[str]) -> list[Edit]:
     from despam.core import look_alikes  # tables that plain ASCII never needs
 
     edits: list[Edit] = []
+    if not look_alikes.SEAM.search(text):
+        return edits
     for found in look_alikes.MIXED.finditer(text):
         table = look_alikes.choose_table(found[0])
         changed = [(at, at + 1, table[letter]) for at, letter in enumerate(found[0], found.start()) if letter in table]
