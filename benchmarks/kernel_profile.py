@@ -1,10 +1,11 @@
-"""What the kernel does for a text, counted and not timed: instructions, cache misses a feature, and where they fall.
+"""What the kernel does for a text, counted, not timed: instructions, cache misses, wrong guesses, and where they are.
 
     python benchmarks/kernel_profile.py
 
 Runs valgrind's cachegrind, with caches of 48 KB and 2 MB as the machine of decision 0006 has them, over a process that
 scores the same texts ten times, and over one that scores them sixty times; what that has more is the scoring, warm.
-So the counts are the same on a busy machine and a quiet one. Without valgrind: skipped, and said.
+A wrong guess is a branch that cachegrind's simple predictor foretells wrongly; processors guess better, by how much
+nobody says. So the counts are the same on a busy machine and a quiet one. Without valgrind: skipped, and said.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Counts(NamedTuple):
     reads_and_writes: int
     first_misses: int  # of the first-level cache
     last_misses: int  # of the second-level cache
+    wrong_guesses: int  # of branches
 
 
 def main() -> None:
@@ -87,10 +89,11 @@ def report(title: str, texts: list[str]) -> None:
     read = sum(min(len(text), 3_301) for text in texts) / len(texts)
     print(f"\n{title}: {len(texts)} texts, {read:,.0f} characters read of each, {features:,.0f} features")
     print(f"  a text     {each.instructions:,.0f} instructions, {each.reads_and_writes:,.0f} reads and writes,", end="")
-    print(f" {each.first_misses:,.1f} misses of 48 KB, {each.last_misses:,.2f} of 2 MB")
+    print(f" {each.first_misses:,.1f} misses of 48 KB, {each.last_misses:,.2f} of 2 MB, ", end="")
+    print(f"{each.wrong_guesses:,.1f} wrong guesses")
     print(f"  a feature  {each.instructions / features:,.1f} instructions, ", end="")
     print(f"{each.reads_and_writes / features:,.1f} reads and writes, {each.first_misses / features:.3f} and ", end="")
-    print(f"{each.last_misses / features:.4f} misses")
+    print(f"{each.last_misses / features:.4f} misses, {each.wrong_guesses / features:.3f} wrong guesses")
     print("  " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in functions[:10]))
 
 
@@ -98,7 +101,14 @@ def count(folder: Path, texts: list[str], rounds: int) -> tuple[Counts, list[tup
     """Run under cachegrind: totals, and each function's share of the kernel's instructions."""
     (folder / "texts.json").write_text(json.dumps(texts))
     out = folder / f"out-{rounds}"
-    command = ["valgrind", "--tool=cachegrind", "--cache-sim=yes", *CACHES, f"--cachegrind-out-file={out}"]
+    command = [
+        "valgrind",
+        "--tool=cachegrind",
+        "--cache-sim=yes",
+        "--branch-sim=yes",
+        *CACHES,
+        f"--cachegrind-out-file={out}",
+    ]
     program = [sys.executable, "-c", SCORE, str(folder / "texts.json"), str(rounds)]
     done = subprocess.run(
         [*command, *program], capture_output=True, text=True, env=os.environ | {"PYTHONHASHSEED": "0"}
@@ -124,7 +134,9 @@ def read_counts(text: str) -> tuple[Counts, list[tuple[str, float]]]:
         elif line[:1].isdigit():
             by_function[function] = by_function.get(function, 0) + int(line.split()[1])
     at = dict(zip(names, total, strict=True))
-    counts = Counts(at["Ir"], at["Dr"] + at["Dw"], at["D1mr"] + at["D1mw"], at["DLmr"] + at["DLmw"])
+    counts = Counts(
+        at["Ir"], at["Dr"] + at["Dw"], at["D1mr"] + at["D1mw"], at["DLmr"] + at["DLmw"], at["Bcm"] + at["Bim"]
+    )
     own = {name: by_function[name] for name in by_function if name in kernel_functions()}
     whole = sum(own.values()) or 1
     ranked = sorted(own.items(), key=lambda item: -item[1])
