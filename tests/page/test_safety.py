@@ -173,7 +173,7 @@ def test_the_first_verdict_comes_soon_after_the_click(
     elapsed_ms = page.evaluate(MEASURE)
     record_property("first_verdict_ms", elapsed_ms)
     print(f"first verdict {elapsed_ms:.0f} ms after the click")
-    assert elapsed_ms < 1000  # 100 on an idle machine; CI shares its cores
+    assert elapsed_ms < 2000  # 100 on an idle machine; CI shares its cores
 
 
 def test_a_hundred_thousand_characters_stay_smooth(visit: Visit) -> None:
@@ -187,7 +187,7 @@ def test_a_hundred_thousand_characters_stay_smooth(visit: Visit) -> None:
     expect(page.locator("#userInput")).to_have_value(text)
     elapsed_ms = page.evaluate(MEASURE)
     print(f"verdict on {len(text):,} characters {elapsed_ms:.0f} ms after the click")
-    assert elapsed_ms < 2000
+    assert elapsed_ms < 4000
     assert (
         page.locator("#marked")
         .evaluate("e => e.textContent")
