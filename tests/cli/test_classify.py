@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 import despam as package
+from despam.cli import batch
 from despam.cli.classify import command
 
 from .conftest import Run, on_a_terminal
@@ -402,6 +403,31 @@ def test_ctrl_c_keeps_whole_lines_and_resume_goes_on_behind_them(
     assert f"behind {done_before:,} of an earlier run" in done.stderr
     assert [line["n"] for line in lines(tmp_path / "out.jsonl")] == list(range(120_000))
     assert not list(tmp_path.glob("out.jsonl.part*"))
+
+
+def test_ctrl_c_between_writing_and_counting_loses_no_row(
+    small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block that was just written is counted and kept, though the signal came before its rows were added up."""
+    monkeypatch.chdir(tmp_path)
+    Path("in.jsonl").write_text('{"text": "win a prize"}\n' * 3, encoding="utf-8")
+    signals = iter([KeyboardInterrupt])
+    add = batch.Counts.plus
+
+    def interrupted(self: batch.Counts, other: batch.Counts) -> batch.Counts:
+        if error := next(signals, None):
+            raise error
+        return add(self, other)
+
+    monkeypatch.setattr(batch.Counts, "plus", interrupted)
+    arguments = ["-m", str(small_model), "--batch", "in.jsonl", "-o", "out.jsonl", "--jobs", "1"]
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 130, done.output
+    assert "stopped after 3 rows, kept in out.jsonl.part" in done.output
+    assert len(lines(Path("out.jsonl.part"))) == 3
+    again = CliRunner().invoke(command, [*arguments, "--resume"])
+    assert "behind 3 of an earlier run" in again.output
+    assert len(lines(Path("out.jsonl"))) == 3
 
 
 def test_sigterm_stops_as_ctrl_c_does(small_model: Path, long_batch: Path, tmp_path: Path) -> None:

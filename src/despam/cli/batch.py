@@ -218,6 +218,7 @@ class Batch:
         self.jobs = jobs
         self.before = Counts()  # what an earlier run left
         self.counts = Counts()
+        self.counted_bytes = 0  # of OUT.part, whose rows are in `before` and `counts`
         self.elapsed = 0.0
         if not self.to_stdout:
             self.check_target()
@@ -242,9 +243,12 @@ class Batch:
             return
         try:
             with open_part(self.part, self.note(model), resume=resume) as (file, before):
-                self.before = before
+                self.before, self.counted_bytes = before, file.tell()
                 try:
                     self.write(model, file, tell)
+                except KeyboardInterrupt:
+                    self.count_rest(file)
+                    raise
                 finally:
                     if not self.rows_kept:
                         self.part.unlink()
@@ -263,12 +267,19 @@ class Batch:
             for position, lines, counts in classified(model, source, self.job, self.jobs, self.before.rows):
                 file.write(lines)
                 file.flush()
-                self.counts = self.counts.plus(counts)
+                counts, end = self.counts.plus(counts), 0 if self.to_stdout else file.tell()
+                self.counts, self.counted_bytes = counts, end  # Ctrl-C is not heard between two names
                 tell(position, self.counts)
         finally:
             self.elapsed = time.monotonic() - started
         if not self.rows_kept:
             raise DataError("holds no rows; give a file with messages", str(self.source))
+
+    def count_rest(self, file: IO[bytes]) -> None:
+        """Count what Ctrl-C kept from being counted: the whole lines of a block that was just written."""
+        file.flush()
+        rest, _ = whole_lines(self.part, self.counted_bytes)
+        self.counts = self.counts.plus(rest)
 
     def note(self, model: Model) -> dict[str, Any]:
         """Say what the lines of OUT.part were made of; a run that goes on must be of the same."""
@@ -298,10 +309,11 @@ def open_part(part: Path, note: dict[str, Any], *, resume: bool) -> Iterator[tup
         yield file, before
 
 
-def whole_lines(part: Path) -> tuple[Counts, int]:
-    """Count the whole lines of a file and the errors among them, and the bytes they take."""
+def whole_lines(part: Path, start: int = 0) -> tuple[Counts, int]:
+    """Count the whole lines of a file from a place on and the errors among them, and the bytes they take."""
     rows = errors = end = 0
     with part.open("rb") as file:
+        file.seek(start)
         for line in file:
             if line.endswith(b"\n"):
                 rows += 1
