@@ -4,8 +4,8 @@
 
 Runs valgrind's cachegrind, with caches of 48 KB and 2 MB as the machine of decision 0006 has them, over a process that
 scores the same texts ten times, and over one that scores them sixty times; what that has more is the scoring, warm.
-A wrong guess is a branch that cachegrind's simple predictor foretells wrongly; processors guess better, by how much
-nobody says. So the counts are the same on a busy machine and a quiet one. Without valgrind: skipped, and said.
+So the counts are the same on a busy machine and a quiet one. A wrong guess is a branch that cachegrind's simple
+predictor foretells wrongly; processors guess better. Without valgrind: skipped, and said.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import despam
 from despam import corpus
 from despam.core import engine, model
 
-CACHES = ("--D1=49152,12,64", "--LL=2097152,16,64")
+SIMULATED = ("--cache-sim=yes", "--branch-sim=yes", "--D1=49152,12,64", "--LL=2097152,16,64")
 PLAIN = re.compile(r"[<&]|[^\x00-\x7f]")
 TEXTS = 200
 FEW, MANY = 10, 60  # rounds; shares by function are those of a run of this many, mostly scoring
@@ -101,14 +101,7 @@ def count(folder: Path, texts: list[str], rounds: int) -> tuple[Counts, list[tup
     """Run under cachegrind: totals, and each function's share of the kernel's instructions."""
     (folder / "texts.json").write_text(json.dumps(texts))
     out = folder / f"out-{rounds}"
-    command = [
-        "valgrind",
-        "--tool=cachegrind",
-        "--cache-sim=yes",
-        "--branch-sim=yes",
-        *CACHES,
-        f"--cachegrind-out-file={out}",
-    ]
+    command = ["valgrind", "--tool=cachegrind", *SIMULATED, f"--cachegrind-out-file={out}"]
     program = [sys.executable, "-c", SCORE, str(folder / "texts.json"), str(rounds)]
     done = subprocess.run(
         [*command, *program], capture_output=True, text=True, env=os.environ | {"PYTHONHASHSEED": "0"}

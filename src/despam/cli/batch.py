@@ -267,7 +267,7 @@ class Batch:
             for position, lines, counts in classified(model, source, self.job, self.jobs, self.before.rows):
                 file.write(lines)
                 file.flush()
-                counts, end = self.counts.plus(counts), 0 if self.to_stdout else file.tell()
+                counts, end = self.counts.plus(counts), self.counted_bytes + len(lines)
                 self.counts, self.counted_bytes = counts, end  # Ctrl-C is not heard between two names
                 tell(position, self.counts)
         finally:
