@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from despam.service.aws_lambda import SPELLINGS
 from despam.service.aws_lambda import Door as LambdaDoor
 
 from .conftest import EVENTS, Opener
@@ -153,6 +154,24 @@ def test_headers_are_found_whatever_their_case(doors: Opener, spelling: Any, mul
     headers[spelling("content-type")] = "text/plain"
     event["multiValueHeaders"] = {name: [value] for name, value in headers.items()}
     assert handler(event)["statusCode"] == 415
+
+
+def test_names_of_headers_are_remembered_up_to_a_limit(handler: Handler) -> None:
+    """Whoever sends a new name with every request fills no memory, and is still answered."""
+    event = recorded("rest_v1")
+    for first in range(0, 3000, 100):
+        event["headers"] = {f"X-{first + number}": "a" for number in range(100)} | {"cOnTeNt-tYpE": "text/plain"}
+        assert handler(event)["statusCode"] == 415
+    assert len(SPELLINGS) == 1000
+
+
+def test_an_answer_is_not_packed(handler: Handler) -> None:
+    """Whatever the client accepts: REST APIs would hand the base64 on as it is."""
+    event = recorded("rest_v1") | {"path": "/", "httpMethod": "GET"}
+    event["headers"] = {"Accept-Encoding": "gzip", "accept-encoding": "gzip"}
+    answer = handler(event)
+    assert "Content-Encoding" not in answer["headers"]
+    assert answer["body"].startswith("<!")
 
 
 PATHS = {

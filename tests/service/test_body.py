@@ -72,6 +72,7 @@ BODIES: dict[str, tuple[bytes, int, str]] = {
 }  # fmt: skip
 GOOD_BODIES: dict[str, tuple[bytes, str]] = {
     "a byte order mark": (b"\xef\xbb\xbf" + GOOD, "WIN a free iPhone now"),
+    "blanks behind": (GOOD + b" \r\n", "WIN a free iPhone now"),
     "blanks around": (b" \r\n" + GOOD + b"\n ", "WIN a free iPhone now"),
     "other names": (b'{"a": [1, {"text": 2}], "text": "WIN", "n": 1e999}', "WIN"),
     "only blanks": (b'{"text": "   "}', "   "),

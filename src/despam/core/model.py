@@ -136,7 +136,7 @@ class Model:
         self._data = data
         view = memoryview(data)
         self.size_bytes = len(view)
-        self._sha256 = ""
+        self._sha256 = self._version = ""
         tensors, metadata = read_tensors(view, path)
         self.seen = tensors.get("seen")  # hashes of some training messages, for `despam evaluate`; None in older files
         check_format(metadata, path)
@@ -192,7 +192,9 @@ class Model:
     @property
     def version(self) -> str:
         """The first 12 hex digits of the file's SHA-256."""
-        return self.sha256[:12]
+        if not self._version:
+            self._version = self.sha256[:12]
+        return self._version
 
     @property
     def card(self) -> dict[str, Any]:

@@ -17,8 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from despam.core.model import Verdict
 
-# kinds of repair are few, so their JSON is made once
+# kinds of repair and cutoffs are few, so their JSON is made once
 REPAIRED: dict[tuple[str, ...], str] = {(): "[]"}
+CUTOFFS: dict[float, str] = {}
 
 
 def write_verdict(text: str, verdict: Verdict, explain: bool = False) -> str:
@@ -26,11 +27,14 @@ def write_verdict(text: str, verdict: Verdict, explain: bool = False) -> str:
     repaired = REPAIRED.get(verdict.repaired)
     if repaired is None:
         repaired = REPAIRED[verdict.repaired] = json.dumps(list(verdict.repaired))
+    cutoff = CUTOFFS.get(verdict.cutoff)
+    if cutoff is None:
+        cutoff = CUTOFFS[verdict.cutoff] = repr(verdict.cutoff)
     unsure = f'true, "unsure_reason": {quote(verdict.unsure_reason)}' if verdict.unsure else "false"
     tail = f', "clues": {write_clues(verdict)}}}' if explain else "}"
     return (
         f'{{"status": "success", "classification": "{verdict.classification}", "input_text": {quote(text)}, '
-        f'"spam_probability": {verdict.spam_probability!r}, "score": {verdict.score!r}, "cutoff": {verdict.cutoff!r}, '
+        f'"spam_probability": {verdict.spam_probability!r}, "score": {verdict.score!r}, "cutoff": {cutoff}, '
         f'"unsure": {unsure}, "model": "{verdict.model}", "repaired": {repaired}{tail}'
     )
 

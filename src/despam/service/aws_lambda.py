@@ -17,7 +17,7 @@ import time
 
 from despam.errors import DespamError, RequestRefused
 from despam.service.api import Api, not_set_up, write_json
-from despam.service.exchange import ID_CHARACTERS, Request, Response
+from despam.service.exchange import ID_CHARACTERS, WANTED, Request, Response
 from despam.service.log import to_stdout, write_emf_line, write_event
 from despam.service.settings import build, from_environ
 
@@ -29,6 +29,24 @@ if TYPE_CHECKING:
 LIMIT_ANSWER_BYTES = 6 * 1024 * 1024 - 64 * 1024
 TOO_LONG = "The answer would be larger than AWS Lambda can send (6 MB); ask for fewer texts at a time."
 ODD_EVENT = "The event has the form of no known kind of request."
+
+
+class Spellings(dict[str, str]):
+    """The header that a name means to the brain, the empty string where it reads none of the kind; learns by meeting.
+
+    A gateway sends a dozen headers a request and spells them alike every time: 1 us less for each request.
+    """
+
+    def __missing__(self, name: str) -> str:
+        lower = str(name).lower()
+        # a packed body would have to travel in base64, which REST APIs hand on as it is; the gateway packs by itself
+        wanted = lower if lower in WANTED and lower != "accept-encoding" else ""
+        if len(self) < 1000:
+            self[name] = wanted
+        return wanted
+
+
+SPELLINGS = Spellings()
 
 
 class Door:
@@ -116,14 +134,12 @@ def read_headers(event: dict[str, Any]) -> dict[str, str]:
     multiple = event.get("multiValueHeaders")
     if not headers and type(multiple) is dict:
         for name, values in multiple.items():
-            if type(values) is list and values:
-                found[str(name).lower()] = str(values[-1])
+            if (wanted := SPELLINGS[name]) and type(values) is list and values:
+                found[wanted] = str(values[-1])
     elif type(headers) is dict:
         for name, value in headers.items():
-            if value is not None:
-                found[name.lower()] = value if type(value) is str else str(value)
-    # a packed body would have to travel in base64, which REST APIs hand on as it is; the gateway packs by itself
-    found.pop("accept-encoding", None)
+            if (wanted := SPELLINGS[name]) and value is not None:
+                found[wanted] = value if type(value) is str else str(value)
     return found
 
 

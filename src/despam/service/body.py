@@ -52,8 +52,8 @@ def refuse_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-DECODE = json.JSONDecoder(parse_constant=refuse_constant).decode
-DECODE_CAREFULLY = json.JSONDecoder(parse_constant=refuse_constant, object_pairs_hook=refuse_repeats).decode
+DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+DECODER_CAREFUL = json.JSONDecoder(parse_constant=refuse_constant, object_pairs_hook=refuse_repeats)
 
 
 def check_headers(content_type: str, content_encoding: str) -> None:
@@ -86,15 +86,24 @@ def decode_utf8(body: bytes) -> str:
     return text[1:] if text[:1] == "\ufeff" else text
 
 
+def decode(decoder: json.JSONDecoder, text: str) -> object:
+    """Decode one JSON value; without the search for blanks around it where there are none, half the time of an SMS."""
+    if text[:1] == "{":
+        found, end = decoder.raw_decode(text)
+        if end == len(text) or not text[end:].strip(" \t\n\r"):
+            return found
+    return decoder.decode(text)
+
+
 def read_object(body: bytes, what_if_empty: str) -> dict[str, object]:
     """Read the body as one JSON object."""
     if not body:
         raise RequestRefused(400, what_if_empty)
     text = decode_utf8(body)
     # a repeated key can only hide where its name stands twice or is escaped
-    decode = DECODE_CAREFULLY if "\\u" in text or text.count('"text') > 1 else DECODE
+    decoder = DECODER_CAREFUL if "\\u" in text or text.count('"text') > 1 else DECODER
     try:
-        found = decode(text)
+        found = decode(decoder, text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise RequestRefused(400, f"The body is no JSON ({place}).") from None
