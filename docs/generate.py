@@ -1,8 +1,8 @@
-"""Writes the pages of docs/reference from the code, so that they cannot say anything else.
+"""Writes the pages of docs/reference from the code, and the README's figures, so that they cannot say anything else.
 
 `cli.md` is the help of every command, `python.md` the public names with their docstrings. Knows which names are public
 (PUBLIC below) and nothing of what they do. The same code gives the same bytes; `--check` writes nothing and ends with 1
-when a page is out of date, which is what the tests ask.
+when a page is out of date, which is what the tests ask. The figures of the README are those of figures.py.
 
     python docs/generate.py [--check]
 """
@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from figures import readme_page
 
 from despam.cli.main import COMMANDS, cli
 
-FOLDER = Path(__file__).resolve().parent / "reference"
+ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 100
 NOTE = "<!-- Made by docs/generate.py; change the code instead. -->\n"
 
@@ -156,23 +157,21 @@ def block_python(text: str) -> str:
     return f"```text\n{text}\n```\n"
 
 
-PAGES = {"cli.md": cli_page, "python.md": python_page}
+PAGES = {"docs/reference/cli.md": cli_page, "docs/reference/python.md": python_page, "README.md": readme_page}
 
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or with --check name those that differ."""
     stale = []
     for name, make in PAGES.items():
-        path, text = FOLDER / name, make()
+        path, text = ROOT / name, make()
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(name)
         if "--check" not in arguments:
-            FOLDER.mkdir(exist_ok=True)
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
-    sys.stdout.write(
-        f"docs/reference: {', '.join(stale) or 'nothing'} {'differs' if '--check' in arguments else 'written'}\n"
-    )
+    sys.stdout.write(f"docs: {', '.join(stale) or 'nothing'} {'differs' if '--check' in arguments else 'written'}\n")
     return 1 if stale and "--check" in arguments else 0
 
 
