@@ -1,6 +1,6 @@
-"""Writes the README's table of figures from docs/benchmarks, so that it shows what the last runs gave.
+"""Writes the tables of figures in README.md and accuracy.md from docs/benchmarks: they show what the last runs gave.
 
-Knows which figures of which run are shown, and where they stand in the README. Computes none: `make bench` and `make
+Knows which figures of which run are shown, and between which marks they stand. Computes none: `make bench` and `make
 accuracy-peers` do. Run by generate.py.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,18 @@ SHOWN = {
 Figures = dict[str, Any]  # of one system in one run
 
 
-def readme_page() -> str:
-    """Give the README with the table of today's figures."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def fill(name: str, table: Callable[[], str]) -> str:
+    """Give a page with the table of today's figures between its marks."""
+    text = (ROOT / name).read_text(encoding="utf-8")
     return re.sub(f"(?<={re.escape(BEGIN)}).*(?={re.escape(END)})", lambda _: f"\n{table()}\n", text, flags=re.DOTALL)
 
 
-def table() -> str:
-    """Give the table."""
+def overview() -> str:
+    """Give the README's table: a system a column, its name short."""
     peers, speed = read("accuracy-peers.json"), read("speed.json")["systems"]
     rows: list[tuple[str, Figures, Callable[[Figures], str]]] = [
         ("spam caught at 1 % lost, on sources left out (mean of eight)", peers, caught_elsewhere),
-        ("the same inside the SMS Spam Collection", peers, lambda found: f"{found['P1']['recall_at_fpr']['0.01']:.1%}"),
+        ("the same inside the SMS Spam Collection", peers, caught_inside),
         ("the same, taught a little of a mix of SMS and mail", speed, lambda found: f"{found['recall at 1 %']:.0%}"),
         ("a warm SMS", speed, lambda found: microseconds(found["SMS p50 us"])),
         ("first verdict of a new process", speed, lambda found: f"{found['first verdict ms']:,.0f} ms"),
@@ -49,10 +50,34 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def peers_table() -> str:
+    """Give the table of accuracy.md: a system a line, what it catches against what it costs."""
+    systems = {name: found for name, found in read("accuracy-peers.json").items() if "P1" in found}
+    lines = [
+        "| system | caught at 1 % lost | on sources left out | model | a message |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for name in sorted(systems, key=lambda name: -mean_elsewhere(systems[name])):
+        found, inside = systems[name], systems[name]["P1"]
+        size, time = f"{inside['size_bytes'] / 1e6:.1f} MB", microseconds(inside["microseconds"])
+        lines.append(f"| {name} | {caught_inside(found)} | {caught_elsewhere(found)} | {size} | {time} |")
+    return "\n".join(lines) + "\n"
+
+
+def caught_inside(found: Figures) -> str:
+    """Give what is caught inside the SMS set, of five folds."""
+    return f"{found['P1']['recall_at_fpr']['0.01']:.1%}"
+
+
 def caught_elsewhere(found: Figures) -> str:
-    """Give the mean of the sources left out; Telegram groups are learnt from and not in the mean."""
-    sources = {name: one for name, one in found["P2"]["sources"].items() if name != "telegram_groups"}
-    return f"{sum(one['recall_at_fpr']['0.01'] for one in sources.values()) / len(sources):.0%}"
+    """Write the mean of the sources left out."""
+    return f"{mean_elsewhere(found):.0%}"
+
+
+def mean_elsewhere(found: Figures) -> float:
+    """Give what is caught on average of the sources left out; Telegram groups are learnt from and not in the mean."""
+    sources = [one for name, one in found["P2"]["sources"].items() if name != "telegram_groups"]
+    return float(sum(one["recall_at_fpr"]["0.01"] for one in sources)) / len(sources)
 
 
 def microseconds(found: float) -> str:
@@ -64,3 +89,9 @@ def read(name: str) -> dict[str, Any]:
     """Read one run's figures."""
     found: dict[str, Any] = json.loads((ROOT / "docs" / "benchmarks" / name).read_text(encoding="utf-8"))
     return found
+
+
+PAGES = {
+    "README.md": partial(fill, "README.md", overview),
+    "docs/accuracy.md": partial(fill, "docs/accuracy.md", peers_table),
+}

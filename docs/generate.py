@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from figures import readme_page
+import figures
 
 from despam.cli.main import COMMANDS, cli
 
@@ -157,7 +157,7 @@ def block_python(text: str) -> str:
     return f"```text\n{text}\n```\n"
 
 
-PAGES = {"docs/reference/cli.md": cli_page, "docs/reference/python.md": python_page, "README.md": readme_page}
+PAGES = {"docs/reference/cli.md": cli_page, "docs/reference/python.md": python_page, **figures.PAGES}
 
 
 def main(arguments: list[str]) -> int:
