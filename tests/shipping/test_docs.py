@@ -37,6 +37,7 @@ def elsewhere(text: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # half a minute a page with the kernel; the tutorial more than five in Python alone
 @pytest.mark.parametrize("name", NAMES)
 def test_the_blocks_of_a_page_run_as_they_stand(name: str, tmp_path: Path, data_folder: Path) -> None:
     """In order, in one folder beside `data/`, each block ends with exit code 0."""
