@@ -6,6 +6,7 @@
 P1  SMS Spam Collection, five stratified folds, pooled           P4  attacks on P1's models
 P2  one source left out; as it is, and without near-copies       P5  calibration on P2's sources
 P3  five folds in six other corpora and languages                X   what others published: SMS 30/70, Enron, YouTube
+B   the bundled model as it is, in languages that it did not learn
 T   what training the bundled model takes: seconds and energy
 
 Prints a table with the targets, and writes docs/benchmarks/accuracy.json, accuracy.md and card.json (for `make model`).
@@ -27,14 +28,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: every system
 
 from accuracy_card import write_card
 from accuracy_peers import Wanted, compare
-from accuracy_protocols import p1, p2, p3, published_splits, say
+from accuracy_protocols import bundled, p1, p2, p3, published_splits, say
 from accuracy_report import show, write_page
-from accuracy_rows import P2_BESIDE, P2_SOURCES, P3_SOURCES, missing
+from accuracy_rows import NOT_LEARNT, P2_BESIDE, P2_SOURCES, P3_SOURCES, missing
 from accuracy_systems import Fit, cores, despam_file, peers
 from training_cost import bundled_cost
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
-PARTS = ("P1", "P2", "P2N", "P3", "P4", "X", "T")
+PARTS = ("P1", "P2", "P2N", "P3", "P4", "X", "B", "T")
 
 
 def machine() -> dict[str, Any]:
@@ -68,6 +69,7 @@ def protocols(fit: Fit, wanted: Sequence[str], quick: bool) -> dict[str, Any]:
         ("P2N", lambda: {"P2 without near-copies": p2(fit, sources, near=True)}),
         ("P3", lambda: {"P3": p3(fit, languages)}),
         ("X", lambda: {"X": published_splits(fit, quick)}),
+        ("B", lambda: {"bundled": bundled([name for name in NOT_LEARNT if name in languages])}),
         ("T", lambda: {"training": cost} if not quick and (cost := bundled_cost()) else {}),
     ]
     for name, run in steps:

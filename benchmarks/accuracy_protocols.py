@@ -10,12 +10,15 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from accuracy_report import FLOORS
 from accuracy_rows import P2_BESIDE, capped, cleaned, others, published, without_near_copies
-from accuracy_systems import Fit, Fitted
+from accuracy_systems import Fit, Fitted, opened
 
+import despam
+from despam.core.model import bundled_path
 from despam.corpus import Row
 from despam.evaluate import intervals, metrics
 from despam.evaluate.attacks import Arms, alter, good_words
@@ -199,6 +202,21 @@ def p3(fit: Fit, names: Sequence[str]) -> dict[str, Any]:
         rows = cleaned(name)
         assert rows is not None
         out[name] = fold_figures(rows, fit, 5, spans=False)[0]
+    return out
+
+
+def bundled(names: Sequence[str]) -> dict[str, Any]:
+    """Measure the model that ships, as it is, on corpora in languages that it did not learn."""
+    out = {}
+    for name in names:
+        say(f"  {name}")
+        rows = cleaned(name)
+        assert rows is not None
+        pooled = Pooled(rows)
+        pooled.add(opened(Path(bundled_path())), list(range(len(rows))))
+        out[name] = pooled.figures(spans=False)
+        model = despam.load()
+        out[name]["unsure"] = sum(model.classify(row.text).unsure for row in rows) / len(rows)
     return out
 
 

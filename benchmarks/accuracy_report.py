@@ -36,6 +36,7 @@ def rows_of(result: dict[str, Any]) -> list[Line]:
     lines += languages(result.get("P3", {}))
     lines += attacked(result.get("P4", {}))
     lines += published(result.get("X", {}))
+    lines += foreign(result.get("bundled", {}))
     return lines
 
 
@@ -105,6 +106,13 @@ def published(found: dict[str, Any]) -> Iterator[Line]:
         yield line(f"{name}: accuracy", one["accuracy"], PUBLISHED[name[:3]] if theirs else None)
         if name.startswith("SMS"):
             yield line(f"{name}: ham blocked", one["false_positive_rate"], 0.002 if theirs else None, False)
+
+
+def foreign(found: dict[str, Any]) -> Iterator[Line]:
+    """Give what the bundled model does in languages that it did not learn; there is nothing to reach, but to know."""
+    for name, one in found.items():
+        told = f"accuracy {one['accuracy']:.3f}, real messages called spam {one['false_positive_rate']:.3f}"
+        yield f"bundled model on {name}: unsure", f"{one['unsure']:.3f}", told, None
 
 
 def show(result: dict[str, Any]) -> None:

@@ -24,6 +24,8 @@ P3_SOURCES = (
     "sms_turkish", "sms_indonesian", "sms_chinese", "telegram_chinese", "telegram_russian", "facebook_vietnamese",
 )  # fmt: skip
 
+NOT_LEARNT = tuple(name for name in P3_SOURCES if name != "telegram_russian")  # the bundled model learns that one
+
 WORD = re.compile(r"\w+")
 COMMON = 100  # a 3-gram in more rows of a source than this is boilerplate and finds no candidates
 

@@ -39,10 +39,10 @@ def overview() -> str:
     rows: list[tuple[str, Figures, Callable[[Figures], str]]] = [
         ("spam caught at 1 % lost, on sources left out (mean of eight)", peers, caught_elsewhere),
         ("the same inside the SMS Spam Collection", peers, caught_inside),
-        ("the same, taught a little of a mix of SMS and mail", speed, lambda found: f"{found['recall at 1 %']:.0%}"),
+        ("spam caught at 1 % lost, taught 2,020 messages of SMS and mail", speed, caught_mixed),
         ("a warm SMS", speed, lambda found: microseconds(found["SMS p50 us"])),
         ("first verdict of a new process", speed, lambda found: f"{found['first verdict ms']:,.0f} ms"),
-        ("a second of bulk mail, one thread", speed, lambda found: f"{found['bulk MB/s']:.2g} MB"),
+        ("bulk mail in a second, one thread", speed, lambda found: f"{found['bulk MB/s']:.2g} MB"),
         ("installed, without the model", speed, lambda found: f"{found['package bytes'] / 1e6:,.0f} MB"),
     ]
     lines = [f"| | {' | '.join(SHOWN.values())} |", "|---|" + "--:|" * len(SHOWN)]
@@ -71,7 +71,12 @@ def caught_inside(found: Figures) -> str:
 
 def caught_elsewhere(found: Figures) -> str:
     """Write the mean of the sources left out."""
-    return f"{mean_elsewhere(found):.0%}"
+    return f"{mean_elsewhere(found):.1%}"
+
+
+def caught_mixed(found: Figures) -> str:
+    """Give what is caught of the mix of collections that `make bench` learns from."""
+    return f"{found['recall at 1 %']:.1%}"
 
 
 def mean_elsewhere(found: Figures) -> float:

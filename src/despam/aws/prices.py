@@ -8,6 +8,8 @@ Invariant: the sum printed is the sum of the lines printed.
 
 from __future__ import annotations
 
+import math
+
 REGION = "us-east-1"
 AS_OF = "2026-05-11"  # compared on this day with what public pages quote
 
@@ -43,8 +45,8 @@ def per_thousand(front: str, architecture: str, memory_mb: int) -> dict[str, flo
 
 
 def looking_per_month(refresh_seconds: int) -> float:
-    """Say what one function instance, busy all month, pays for looking at the live pointer."""
-    return 30 * 86_400 / refresh_seconds * S3_GET
+    """Say what one function instance, busy all month, pays for looking at the live pointer; up to the next cent."""
+    return math.ceil(30 * 86_400 / refresh_seconds * S3_GET * 100) / 100
 
 
 def table(front: str, architecture: str, memory_mb: int, refresh_seconds: int) -> str:

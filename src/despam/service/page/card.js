@@ -15,6 +15,8 @@ const FIGURES = [
   ["auc", "AUC"],
   ["ece", "Calibration error"],
 ];
+const KNOWN = new Set(FIGURES.map(([name]) => name));
+const AT_ONE = "Caught at 1\u00a0% lost";
 const PROTOCOLS = { out_of_fold: "Measured on messages held out while it learnt" };
 
 const named = (protocol) => PROTOCOLS[protocol] ?? capital(protocol.replaceAll("_", " "));
@@ -109,6 +111,10 @@ function figures(protocols) {
 }
 
 function metrics(measured) {
+  const values = Object.entries(measured);
+  // shares of something else, named by what they are shares of
+  if (values.length && values.every(([name, value]) => typeof value === "number" && !KNOWN.has(name)))
+    return values.map(([name, value]) => [name, rate(value)]);
   const rows = FIGURES.filter(([name]) => typeof measured[name] === "number").map(([name, words]) => [
     words,
     rate(measured[name]),
@@ -122,10 +128,14 @@ function metrics(measured) {
 
 function partsTable(name, parts) {
   const columns = FIGURES.filter(([key]) => parts.some(([, part]) => typeof part[key] === "number"));
+  const caught = ([, part]) => part.recall_at_fpr?.["0.01"];
+  const more = parts.some((part) => typeof caught(part) === "number");
   return wide(
     name,
-    [heading(""), ...columns.map(([, words]) => heading(words))],
-    parts.map(([part, measured]) => row(part, ...columns.map(([key]) => rate(measured[key])))),
+    [heading(""), ...columns.map(([, words]) => heading(words)), more && heading(AT_ONE)].filter(Boolean),
+    parts.map(([part, measured]) =>
+      row(part, ...columns.map(([key]) => rate(measured[key])), ...(more ? [rate(caught([part, measured]))] : [])),
+    ),
   );
 }
 
