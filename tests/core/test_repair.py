@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from despam.core.repair import HEAD, TAIL, Offsets, repair
+from despam.core.repair import HEAD, TAIL, Offsets, find_unread, repair
 
 CASES = {
     "plain text stays": ("See you at 5, ok?", "See you at 5, ok?", ()),
@@ -82,6 +82,26 @@ def test_only_head_and_tail_are_scored() -> None:
     text, _ = repair(source)
     assert len(text) == HEAD + 1 + TAIL
     assert text.endswith("THE END")
+
+
+def test_what_is_not_read_of_a_long_text_is_told() -> None:
+    """One span in plain text; in markup it is longer, as tags do not use up what is read."""
+    source = "be " * 5_000 + "THE END"
+    assert find_unread(source) == [(HEAD, len(source) - TAIL)]
+    assert find_unread("a" * (HEAD + TAIL)) == []
+    markup = "<p><b>word</b></p>" * 1_000  # a line end, four letters, a line end are left of eighteen characters
+    ((start, end),) = find_unread(markup)
+    assert start == pytest.approx(18 * HEAD / 6, abs=18)
+    assert end == pytest.approx(len(markup) - 18 * TAIL / 6, abs=18)
+    assert find_unread("<i></i>" * 3_000 + "short") == []
+
+
+@pytest.mark.parametrize("source", ["<b>a</b> " * 20_000, "\u0436\u0436 " * 9_000, "&amp;x" * 9_000, "<!--" * 9_000])
+def test_what_is_not_read_decides_nothing(source: str) -> None:
+    """Other words in its place leave the repaired text as it is."""
+    for start, end in find_unread(source):
+        middle = (start + end) // 2
+        assert repair(source[:middle] + "pills" + source[middle + 5 :]) == repair(source)
 
 
 def test_a_long_comment_does_not_push_the_message_out() -> None:

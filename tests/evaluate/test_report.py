@@ -104,7 +104,7 @@ def test_the_slider_shows_what_each_cutoff_costs(browser_page: Any, measured: An
     page.locator("#cutoff").focus()
     page.keyboard.press("Home")
     assert page.inner_text("#lostRange").startswith("49 of 49 here")
-    assert page.inner_text("#caught") == "100.0 %"
+    assert page.inner_text("#caught") == "100.0\u00a0%"
     page.keyboard.press("End")
     assert page.inner_text("#caughtRange").startswith("0 of 38 here")
     page.get_by_role("button", name="No ham lost here").click()
@@ -124,7 +124,7 @@ def test_the_slider_speaks_in_messages_a_day(browser_page: Any, measured: Any) -
     page.fill("#volume", "1000")
     page.fill("#share", "10")
     rate = sum(row.flagged for row in measured if not row.spam) / 49
-    assert f"{round(900 * rate)} a day real messages lost" in page.inner_text("#daily")
+    assert f"{round(900 * rate)} real messages lost a day" in page.inner_text("#daily")
     page.fill("#volume", "-3")
     assert page.inner_text("#daily").startswith("type a number of messages above 0")
     page.fill("#volume", "")

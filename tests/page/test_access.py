@@ -54,7 +54,8 @@ def show_tip(page: Page) -> None:
 
 def show_fold(page: Page) -> None:
     analyze(page, f"{SPAM} {'.' * 9000} {HAM}")
-    expect(page.locator("#marked details")).to_be_visible()
+    expect(page.locator("#marked details").first).to_be_visible()
+    expect(page.locator("#unread")).to_contain_text("did not count")
 
 
 def show_problem(page: Page) -> None:
@@ -200,4 +201,9 @@ def test_forced_colours_keep_bar_and_marks(visit: Visit) -> None:
         page.locator(f"#bar{part}").evaluate("e => getComputedStyle(e).backgroundColor") for part in ("", " .fill")
     )
     assert bar != fill
-    assert page.locator("mark").first.evaluate("e => getComputedStyle(e).textDecorationLine") == "underline"
+    ink, paper, line = (
+        page.locator("mark").first.evaluate(f"e => getComputedStyle(e).{name}")
+        for name in ("color", "backgroundColor", "textDecorationLine")
+    )
+    assert ink != paper
+    assert line == "underline"

@@ -98,6 +98,38 @@ def test_unsure_is_said_with_its_reason(visit: Visit) -> None:
     expect(page.locator("#result")).to_have_text("Prediction: SPAM")
 
 
+def test_too_little_evidence_shows_no_probability(visit: Visit) -> None:
+    page = visit()
+    analyze(page, "ok")
+    expect(page.locator("#summary")).to_contain_text("Too little is known of this message")
+    assert "%" not in page.inner_text("#summary")
+    assert page.locator("#bar .fill").count() == 0
+    assert "unknown" in (page.locator("#bar").get_attribute("aria-label") or "")
+
+
+def test_what_was_not_read_is_folded_and_told(visit: Visit) -> None:
+    page = visit()
+    text = f"{SPAM} {'and so on, ' * 500} {HAM}"
+    analyze(page, text)
+    expect(page.locator("#unread")).to_contain_text(f"{len(text) - 3300:,} characters")
+    expect(page.locator("#marked summary").filter(has_text="not read")).to_have_count(1)
+
+
+def test_a_verdict_fades_while_another_text_is_judged(visit: Visit) -> None:
+    page = visit()
+    analyze(page, SPAM)
+    held: list[Route] = []
+    page.route("**/classify?*", lambda route: held.append(route))
+    page.locator("#userInput").fill(HAM)
+    page.locator("#analyze").click()
+    expect(page.locator("#waiting")).to_have_text("Analyzing …")
+    expect(page.locator("#verdict")).to_have_class(re.compile("waiting"))
+    held[0].continue_()
+    expect(page.locator("#result")).to_contain_text("HAM")
+    expect(page.locator("#waiting")).to_be_empty()
+    expect(page.locator("#verdict")).not_to_have_class(re.compile("waiting"))
+
+
 def test_the_models_unsure_zone_is_drawn_to_scale(visit: Visit, server: str) -> None:
     page = visit()
     model = page.request.get(f"{server}/model").json()

@@ -20,6 +20,7 @@ class Fixed:
     model = "0123456789ab"
     repaired: tuple[str, ...] = ()
     bias = -1.25
+    unread: tuple[tuple[int, int], ...] = ()
     clues = (Clue('WIN "', 0, 5, 1.2), Clue("much money", None, None, -0.5))
 
 
@@ -37,7 +38,7 @@ PLAIN = (
 )
 EXPLAINED = PLAIN[:-1] + (
     ', "clues": [{"text": "WIN \\"", "start": 0, "end": 5, "contribution": 1.2}, '
-    '{"text": "much money", "start": null, "end": null, "contribution": -0.5}], "bias": -1.25}'
+    '{"text": "much money", "start": null, "end": null, "contribution": -0.5}], "bias": -1.25, "unread": []}'
 )
 
 

@@ -89,7 +89,7 @@ def test_explain_adds_clues_that_sum_to_the_score(door: Door) -> None:
     """Offsets point into the text; the bias makes the sum exact."""
     text = "WIN a free iPhone now, call 0900 123456"
     answer = door.ask(body={"text": text}, query="explain=true").json
-    assert list(answer)[-2:] == ["clues", "bias"]
+    assert list(answer)[-3:] == ["clues", "bias", "unread"]
     assert sum(clue["contribution"] for clue in answer["clues"]) + answer["bias"] == pytest.approx(
         answer["score"], abs=1e-9
     )

@@ -106,6 +106,8 @@ def show_explanation(console: Console, verdict: Verdict) -> None:
     console.print(draw(verdict, colours=coloured(console)))
     console.print()
     console.print(clue_table(verdict, colours=coloured(console)))
+    if left_out := sum(end - start for start, end in verdict.unread):
+        console.print(f"{left_out:,} characters in the middle were not read: of a long text the two ends are scored.")
 
 
 def draw(verdict: Verdict, *, colours: bool) -> Text:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
         def explain(self, text: str) -> list[Clue]:
             """Give the clues, whose contributions and the bias sum to the score."""
 
+        def find_unread(self, text: str) -> list[tuple[int, int]]:
+            """Give the spans of a long text that are not scored."""
+
 
 FORMAT = "despam-1"
 NUMBER_LIMIT = 1e6  # a bias, scale or calibration beyond it is no model that was trained
@@ -121,6 +124,11 @@ class Verdict:
             clues = self._model.scorer.explain(self.text)
             self._clues = tuple(sorted(clues, key=lambda clue: -abs(clue.contribution)))
         return self._clues
+
+    @property
+    def unread(self) -> list[tuple[int, int]]:
+        """The spans of `text` that did not count because it is too long; empty for most texts."""
+        return self._model.scorer.find_unread(self.text)
 
     def __repr__(self) -> str:
         unsure = ", unsure" if self.unsure else ""
@@ -312,6 +320,12 @@ class HashedScorer:
 
         return explain(text, self.weights, self.factors, self.limit)
 
+    def find_unread(self, text: str) -> list[tuple[int, int]]:
+        """Give the spans of a long text that are not scored."""
+        from despam.core.repair import find_unread
+
+        return find_unread(text)
+
 
 class NativeScorer(HashedScorer):
     """The same with the kernel, float operations one by one; Python repairs what the kernel leaves to it."""
@@ -367,7 +381,9 @@ def too_little(known: int, words: int) -> str:
     """Say why `known` of `words` distinct words are too little evidence, or give the empty string."""
     if known >= FEW_WORDS and known * FEW_SHARE >= words:
         return ""
-    return f"too little evidence: {known} of {words} different words known"
+    if words < 2:
+        return f"too little evidence: {'a single word' if words else 'there is no word in it'}"
+    return f"too little evidence: {known or 'none'} of {words} different words known"
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Model:

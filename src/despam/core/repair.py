@@ -358,6 +358,32 @@ STEPS: tuple[Step, ...] = (
 )
 
 
+CUTS: tuple[Step, ...] = (cut_source, cut_repaired, cut_scored)
+
+
+def find_unread(text: str) -> list[tuple[int, int]]:
+    """Give the spans of the text as given that are left out because it is too long; what lies around them is scored."""
+    if len(text) <= HEAD + TAIL:
+        return []
+    trace: list[list[Edit]] = []
+    spans: list[tuple[int, int]] = []
+    now = text
+    for step in STEPS:
+        edits = step(now, set())
+        if step in CUTS and edits and edits[-1][2] == "\n":
+            spans.append(Offsets(len(text), trace).span(*edits[-1][:2]))
+        if edits:
+            now = apply(now, edits)
+            trace.append(edits)
+    # a later cut is wider than an earlier one, unless what the earlier one left was mostly markup
+    return [one for one in spans if not any(other != one and holds(other, one) for other in spans)]
+
+
+def holds(outer: tuple[int, int], inner: tuple[int, int]) -> bool:
+    """Say whether one span lies within another."""
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
+
+
 # how repair sees one character beyond ASCII, told to the kernel: nothing to do; look yourself; never seen by a reader;
 # written otherwise; a letter of an alphabet that words may mix with Latin; a letter in disguise; a mark, which belongs
 # to the character before; written as more than three

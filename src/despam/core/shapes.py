@@ -319,7 +319,7 @@ def describe(shape: Shape) -> str:
     if kind == SCRIPT:
         return f"main script: {SCRIPTS[value]}"
     if kind == FIRST_WORD:
-        return "first word: " + ("a number", "one capital", "in capitals", "capitalised", "in lower case")[value]
+        return "first word: " + ("a number", "one capital", "in capitals", "capitalised", "without capitals")[value]
     if kind == ENDING:
         return (
             "ends with "

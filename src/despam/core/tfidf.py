@@ -73,6 +73,10 @@ class Tfidf:
 
         return explain(self, text)
 
+    def find_unread(self, text: str) -> list[tuple[int, int]]:
+        """Give no span: as scikit-learn does, this recipe reads all of a text."""
+        return []
+
 
 class Part:
     """One vectorizer and the weights behind it."""

@@ -23,7 +23,7 @@ const whole = new Intl.NumberFormat("en");
 const percent = (share) => {
   const value = share * 100;
   const digits = value > 0 && value < 1 ? 2 : value > 99 && value < 100 ? 2 : 1;
-  return `${value.toFixed(digits)} %`;
+  return `${value.toFixed(digits)}\u00a0%`;
 };
 const probability = (p) => (p > 0.9995 || p < 0.0005 ? p.toFixed(5) : p.toFixed(3));
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
@@ -32,12 +32,12 @@ function wilson(hits, total) {
   const half = (z / (1 + spread)) * Math.sqrt((share * (1 - share)) / total + spread / (4 * total));
   return [Math.max(0, hits ? centre - half : 0), Math.min(1, hits < total ? centre + half : 1)];
 }
-const perDay = (count) => {
-  if (count >= 9.5) return `${whole.format(Math.round(count))} a day`;
-  if (count >= 0.95) return `${count.toFixed(1)} a day`;
-  if (count * 7 >= 0.95) return `${(count * 7).toFixed(1)} a week`;
-  if (count * 365 >= 0.95) return `${(count * 365).toFixed(1)} a year`;
-  return count > 0 ? "less than one a year" : "none";
+const perDay = (count, what) => {
+  if (count >= 9.5) return `${whole.format(Math.round(count))} ${what} a day`;
+  if (count >= 0.95) return `${count.toFixed(1)} ${what} a day`;
+  if (count * 7 >= 0.95) return `${(count * 7).toFixed(1)} ${what} a week`;
+  if (count * 365 >= 0.95) return `${(count * 365).toFixed(1)} ${what} a year`;
+  return count > 0 ? `fewer than one ${what} a year` : `no ${what}`;
 };
 
 // ---- scores of ham and spam, with the cutoff as a line that moves
@@ -142,8 +142,8 @@ function showDaily(lost, caught) {
     return;
   }
   const most = wilson(stop.ham, data.ham)[1], ham = volume * (1 - share), spam = volume * share;
-  const told = stop.ham ? `${perDay(ham * lost)} real messages lost` : `no real message lost here, but up to ${perDay(ham * most)} cannot be ruled out`;
-  byId("daily").textContent = `${told}; ${perDay(spam * caught)} spam caught, ${perDay(spam * (1 - caught))} spam let through.`;
+  const told = stop.ham ? perDay(ham * lost, "real messages lost") : `no real message lost here, but ${perDay(ham * most, "lost")} cannot be ruled out`;
+  byId("daily").textContent = `${told}; ${perDay(spam * caught, "spam caught")}, ${perDay(spam * (1 - caught), "spam let through")}.`;
 }
 
 function moveTo(index) {

@@ -46,7 +46,7 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], tex
 
 def percent(value: float | None, digits: int = 1) -> str:
     """Write a share; what is not there is a dash."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    return "–" if value is None else f"{100 * value:.{digits}f}\u00a0%"
 
 
 def span(interval: Sequence[float] | None) -> str:

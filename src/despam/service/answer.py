@@ -40,13 +40,14 @@ def write_verdict(text: str, verdict: Verdict, explain: bool = False) -> str:
 
 
 def write_clues(verdict: Verdict) -> str:
-    """Write the clues, and the bias that makes their sum the score."""
+    """Write the clues, the bias that makes their sum the score, and which spans of a long text did not count."""
     clues = ", ".join(
         f'{{"text": {quote(clue.text)}, "start": {write_place(clue.start)}, "end": {write_place(clue.end)}, '
         f'"contribution": {float(clue.contribution)!r}}}'
         for clue in verdict.clues
     )
-    return f'[{clues}], "bias": {float(verdict.bias)!r}'
+    unread = ", ".join(f"[{start}, {end}]" for start, end in verdict.unread)
+    return f'[{clues}], "bias": {float(verdict.bias)!r}, "unread": [{unread}]'
 
 
 def write_place(offset: int | None) -> str:

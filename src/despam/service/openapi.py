@@ -61,6 +61,11 @@ VERDICT: Schema = {
         "repaired": {"type": "array", "items": TEXT, "description": "Kinds of disguise that were undone."},
         "clues": {"type": "array", "items": {"$ref": "#/components/schemas/Clue"}, "description": "If explained."},
         "bias": {**NUMBER, "description": "If explained: the score of a text without clues."},
+        "unread": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+            "description": "If explained: start and end of what is left out of a text that is too long.",
+        },
     },
     "required": [
         "status", "classification", "input_text", "spam_probability", "score", "cutoff", "unsure", "model", "repaired",

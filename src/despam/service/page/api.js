@@ -87,7 +87,9 @@ function fromStatus(response, answer) {
   const [kind, title, advice] = STATUSES[response.status] ?? (response.status >= 500 ? BROKEN : STATUSES[400]);
   const said = answer?.error ?? answer?.message; // a gateway before the service says "message"
   const detail = typeof said === "string" ? said : "";
-  return new Problem(kind, title, advice, detail, Number(response.headers.get("Retry-After")) || 0);
+  const wait = Number(response.headers.get("Retry-After")) || 0;
+  const when = wait > 5 ? advice.replace("a few seconds", `${wait} seconds`) : advice;
+  return new Problem(kind, title, when, detail, wait);
 }
 
 /** Send one request and return its JSON; `body` makes it a POST. */
@@ -132,7 +134,9 @@ export async function classify(text, signal) {
   // a server may hang up on a body this large before it can say so: say it here
   if (new Blob([body]).size > MAX_BYTES) throw new Problem(...STATUSES[413]);
   const answer = await ask("classify?explain=true", body, signal);
-  if (answer?.classification !== "SPAM" && answer?.classification !== "HAM") throw new Problem(...STRANGE);
+  const judged = answer?.classification === "SPAM" || answer?.classification === "HAM";
+  const numbers = [answer?.spam_probability, answer?.score, answer?.cutoff];
+  if (!judged || !numbers.every(Number.isFinite)) throw new Problem(...STRANGE);
   return answer;
 }
 

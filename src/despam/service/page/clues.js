@@ -3,7 +3,7 @@
    A mark shows its side twice (colour, and a line that is straight for spam and dotted for ham) and its strength by
    how deep the colour is; the weakest are left plain, the lists have them. One tooltip serves all marks, on hover,
    focus and tap; Tab enters the text once, arrow keys go from mark to mark. A long stretch without a strong clue is
-   folded, so 100,000 characters cost a few nodes. */
+   folded, so 100,000 characters cost a few nodes; so is what the model did not read, which says so. */
 
 import { byId, count, el, shorten, signed } from "./dom.js";
 import { cut, merge, strength } from "./text.js";
@@ -12,8 +12,9 @@ const FOLD = 1500; // characters without a strong clue before they fold
 const LISTED = 8;
 
 /** Show the text with its clues marked. */
-export function markedText(text, clues) {
-  const pieces = cut(text, clues);
+export function markedText(text, clues, unread = []) {
+  const leftOut = unread.map(([start, end]) => ({ text: "", start, end, contribution: 0, unread: true }));
+  const pieces = cut(text, [...clues, ...leftOut]);
   const heaviest = pieces.reduce((most, piece) => Math.max(most, Math.abs(piece.weight)), 0);
   const tip = el("span", { id: "tip", role: "tooltip", hidden: true });
   const body = el("div", {
@@ -25,12 +26,15 @@ export function markedText(text, clues) {
   });
   let plain = "";
   const flush = () => {
-    if (plain) body.append(plain.length > FOLD ? folded(plain) : plain);
+    if (plain) body.append(plain.length > FOLD ? folded(plain, "characters without a strong clue") : plain);
     plain = "";
   };
   for (const piece of pieces) {
     const level = strength(piece.weight, heaviest);
-    if (level && piece.text.trim()) {
+    if (piece.clues.some((clue) => clue.unread)) {
+      flush();
+      body.append(folded(piece.text, "characters not read"));
+    } else if (level && piece.text.trim()) {
       flush();
       body.append(mark(piece, level));
     } else plain += piece.text;
@@ -52,11 +56,11 @@ function mark(piece, level) {
   return element;
 }
 
-function folded(plain) {
+function folded(plain, what) {
   return el(
     "details",
     { class: "folded" },
-    el("summary", {}, `${count(plain.length)} characters without a strong clue`),
+    el("summary", {}, `${count(plain.length)} ${what}`),
     el("span", {}, plain),
   );
 }

@@ -20,6 +20,8 @@ const CLUES_OUT = 5; // how many of the strongest clues to take out, one after t
 const LONG = 30000; // a longer text travels once more, not five times
 const input = byId("userInput");
 const button = byId("analyze");
+const WAIT_MS = 250;
+let waiting = 0;
 let underWay = new AbortController();
 let model = null; // what GET /model said last
 
@@ -35,6 +37,20 @@ function begin() {
 function busy(on) {
   button.classList.toggle("busy", on);
   byId("form").setAttribute("aria-busy", String(on));
+  clearTimeout(waiting);
+  // an answer that comes at once replaces the one before; one that does not must not let it pass for its own
+  if (on) waiting = setTimeout(showWaiting, WAIT_MS);
+  else stopWaiting();
+}
+
+function showWaiting() {
+  byId("verdict").classList.add("waiting");
+  byId("waiting").textContent = "Analyzing …";
+}
+
+function stopWaiting() {
+  byId("verdict").classList.remove("waiting");
+  byId("waiting").textContent = "";
 }
 
 async function analyze() {

@@ -20,6 +20,7 @@ export function showVerdict(answer, text) {
       probabilityBar(answer),
       el("p", { id: "whatIf", role: "status" }),
       repairs(answer.repaired),
+      leftOut(answer.unread),
       ...explanation(answer, text),
     ].filter(Boolean),
   );
@@ -39,7 +40,16 @@ export function hideVerdict() {
   byId("details").replaceChildren();
 }
 
+// with so little the probability is a place inside the unsure band, not a measurement
+const tooLittle = (answer) => answer.unsure && String(answer.unsure_reason).startsWith("too little evidence");
+
 function summary(answer) {
+  if (tooLittle(answer)) {
+    return [
+      el("strong", { class: "badge" }, "unsure"),
+      ` Too little is known of this message to say how likely it is spam. ${sentence(answer.unsure_reason.replace(/^[^:]*: */, ""))}`,
+    ];
+  }
   const sure = `${capital(percent(answer.spam_probability))} likely to be spam.`;
   if (!answer.unsure) return [sure];
   return [el("strong", { class: "badge" }, "unsure"), ` ${sure} ${sentence(reasonInWords(answer.unsure_reason))}`];
@@ -48,11 +58,12 @@ function summary(answer) {
 const sentence = (words) => capital(words).replace(/\.?$/, ".");
 
 function probabilityBar(answer) {
-  const label = `Probability of spam ${percent(answer.spam_probability)}, cutoff ${percent(answer.cutoff)}`;
+  const known = tooLittle(answer) ? "unknown" : percent(answer.spam_probability);
+  const label = `Probability of spam ${known}, cutoff ${percent(answer.cutoff)}`;
   const bar = el(
     "div",
     { id: "bar", class: "bar", role: "img", "aria-label": label },
-    el("span", { class: "fill" }),
+    !tooLittle(answer) && el("span", { class: "fill" }),
     el("span", { class: "cutoff" }),
   );
   const legend = el(
@@ -98,12 +109,19 @@ function repairs(kinds) {
   );
 }
 
+function leftOut(unread) {
+  const length = (unread ?? []).reduce((sum, [start, end]) => sum + end - start, 0);
+  if (!length) return null;
+  const words = `Of a text this long only the two ends are read: ${many(length, "character")} between them did not count.`;
+  return el("p", { id: "unread" }, words);
+}
+
 function explanation(answer, text) {
   const clues = answer.clues ?? [];
   if (!clues.length) return [el("p", { class: "quiet" }, "Nothing in this message is known to the model.")];
   return [
     el("h2", { id: "textTitle" }, "In your text"),
-    markedText(text, clues),
+    markedText(text, clues, answer.unread),
     el("h2", {}, "What decided"),
     cluesList(clues),
     el("p", { class: "quiet sum" }, exactSum(answer, clues)),
@@ -132,7 +150,7 @@ export function showWhatIf(answer, clues, others) {
   const named = quoted(clues.slice(0, last + 1));
   byId("whatIf")?.replaceChildren(
     ...(turned >= 0
-      ? ["Without ", ...named, ` it would have ${spam ? "passed" : "been taken for spam"} ${now}.`]
+      ? ["Without ", ...named, ` it would have ${spam ? "passed" : "been taken for spam"}${others[last].unsure ? ", unsure" : ""} ${now}.`]
       : [
           `Even without its ${last ? `${last + 1} strongest clues` : "strongest clue"}, `,
           ...named,
