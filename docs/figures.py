@@ -1,6 +1,6 @@
-"""Writes the tables of figures in README.md and accuracy.md from docs/benchmarks: they show what the last runs gave.
+"""Writes the tables of figures in README.md and accuracy.md from docs/benchmarks, and an answer of the bundled model.
 
-Knows which figures of which run are shown, and between which marks they stand. Computes none: `make bench` and `make
+Knows which figures of which run are shown, and between which marks they stand. Measures none: `make bench` and `make
 accuracy-peers` do. Run by generate.py.
 """
 
@@ -13,8 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import despam
+from despam.service.answer import write_verdict
+
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- figures: made by docs/generate.py from docs/benchmarks -->\n", "<!-- end of figures -->\n"
+BEGIN, END = "<!-- figures: made by docs/generate.py -->\n", "<!-- end of figures -->\n"
 WORDS_CHARACTERS = "scikit-learn, words + characters"
 SHOWN = {
     "despam": "despam",
@@ -96,7 +99,16 @@ def read(name: str) -> dict[str, Any]:
     return found
 
 
+def answer() -> str:
+    """Give what the API says of one text with the bundled model."""
+    text = "WIN a free iPhone now"
+    found = json.loads(write_verdict(text, despam.load().classify(text)))
+    found |= {name: round(found[name], 3) for name in ("spam_probability", "score", "cutoff")}
+    return "```json\n" + json.dumps(found).replace(', "score"', ',\n "score"') + "\n```\n"
+
+
 PAGES = {
+    "docs/reference/http.md": partial(fill, "docs/reference/http.md", answer),
     "README.md": partial(fill, "README.md", overview),
     "docs/accuracy.md": partial(fill, "docs/accuracy.md", peers_table),
 }
