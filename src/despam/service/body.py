@@ -11,7 +11,6 @@ door.
 from __future__ import annotations
 
 import json
-import re
 
 from despam.errors import RequestRefused
 
@@ -33,8 +32,8 @@ KINDS = {
     int: "a number",
     float: "a number",
 }
-# compiled when a client first sends more than "application/json", so that the first answer does not pay for it
-JSON_TYPE = r'application/(?:[a-z0-9!#$&^_.+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?(?P<charset>[^";\s]*)"?\s*)?;?'
+UTF8 = frozenset(("utf-8", "utf8", "us-ascii", ""))
+SUBTYPE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789!#$&^_.+-")
 
 
 def refuse_constant(_name: str) -> NoReturn:
@@ -62,11 +61,29 @@ def check_headers(content_type: str, content_encoding: str) -> None:
         raise RequestRefused(415, "A compressed body is not read; send it without Content-Encoding.")
     if content_type in ("application/json", ""):
         return
-    match = re.fullmatch(JSON_TYPE, content_type.strip().lower())
-    if match is None:
+    kind, _, parameters = content_type.lower().partition(";")
+    if not is_json(kind.strip()):
         raise RequestRefused(415, "The body must be JSON; send it with Content-Type: application/json.")
-    if (match["charset"] or "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+    if parameters and not is_utf8(parameters):
         raise RequestRefused(415, "The body must be in UTF-8; leave the charset out of Content-Type.")
+
+
+def is_json(kind: str) -> bool:
+    """Say whether a media type is JSON, or a format made of it."""
+    place, _, name = kind.partition("/")
+    structured = len(name) > len("+json") and name.endswith("+json") and SUBTYPE.issuperset(name)
+    return place == "application" and (name == "json" or structured)
+
+
+def is_utf8(parameters: str) -> bool:
+    """Say whether every charset among the parameters of a media type is UTF-8; others are none of our business."""
+    if '"' in parameters:
+        # no regular expression: one that goes back and forth takes seconds for a header of 8 KB made for it
+        parts = parameters.replace("\\\\", "").replace('\\"', "").split('"')
+        parts[1::2] = [part.replace(";", "") for part in parts[1::2]]
+        parameters = "".join(parts)
+    pairs = [one.partition("=") for one in parameters.split(";") if "charset" in one]
+    return all(value.strip() in UTF8 for name, _, value in pairs if name.strip() == "charset")
 
 
 def decode_utf8(body: bytes) -> str:
