@@ -9,6 +9,9 @@ uvicorn (httptools) parses HTTP, keeps connections and shuts them down. Added he
   30 us instead of 140 (docs/decisions/0040). Everything else takes uvicorn's way through `asgi.py`, and gets the
   same bytes.
 
+- a request that asks to switch protocols is an ordinary request, body and all (RFC 9110 7.8); httptools would take the
+  body for another protocol, or for the next request.
+
 Invariant: nothing here waits. Who sends slowly is watched by a clock, and who pipelines gets a few answers a turn.
 """
 
@@ -17,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from despam.service.answer import encode, write_error
@@ -37,6 +41,7 @@ LINGER_SECONDS = 5.0  # what is left of an answer has to go in this time after t
 EXTRA_BYTES = 1024 * 1024  # of a body's chunk marks and trailers, which httptools keeps until they end
 CONNECTIONS = 8192  # of one process; lowered to what the system gives
 TURN = 8  # answers on the spot for one read from a connection; more wait their turn behind other clients
+SWITCHING = frozenset((b"connection", b"upgrade", b"http2-settings"))
 MALFORMED = (400, "The request is no valid HTTP.")
 HEAD_TOO_LONG = (431, "The headers of the request are longer than 64 KiB.")
 HEAD_TOO_SLOW = (408, "The headers of the request did not arrive within 10 seconds.")
@@ -57,13 +62,16 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         app = self.config.loaded_app
         self.despam = app if isinstance(app, App) and not self.root_path else None
-        self.head_bytes = 0
+        self.head_bytes = 0  # in pieces after the one that it began in, which may hold other requests too
+        self.field_bytes = 0  # in header fields that have ended
+        self.begun = False
         self.head_open = True  # also before the first byte: who connects and says nothing is let go
         self.refusal = MALFORMED
         self.head_clock: asyncio.TimerHandle | None = self.loop.call_later(self.head_seconds, self.head_late)
         self.write_clock: asyncio.TimerHandle | None = None
         self.extra_bytes = 0
         self.turn = 0
+        self.plainly = False  # a head asked to switch protocols: it is parsed again without asking
         self.parts: list[bytes] | None = None  # the body of a request that may be answered on the spot
         self.silent[self] = None
         if len(self.connections) > self.limit:
@@ -126,13 +134,15 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.turn = TURN
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self.parse(data)
         if self.transport.is_closing():
             return
         if self.parts is not None:
             self.take_uvicorns_way()
         if self.head_open:
-            self.head_bytes += len(data)
+            self.head_bytes += 0 if self.begun else len(data)
+            self.begun = False
             if self.head_bytes > HEAD_BYTES:
                 self.refuse(HEAD_TOO_LONG)
             elif self.head_clock is None:
@@ -142,23 +152,45 @@ class Protocol(HttpToolsProtocol):
             if self.extra_bytes > EXTRA_BYTES:
                 self.refuse(HEAD_TOO_LONG)
 
+    def parse(self, data: bytes) -> None:
+        """Parse what came; what is no HTTP is refused."""
+        rest: bytes | memoryview = data
+        while True:
+            try:
+                if self.plainly:
+                    self.start_again()
+                self.parser.feed_data(rest)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                if not self.plainly:  # CONNECT: what follows was meant for a tunnel, and there is none
+                    self.cycle.keep_alive = False
+                    return
+                rest = memoryview(rest)[upgrade.args[0] :]
+            except httptools.HttpParserError:
+                self.refuse(self.refusal)
+                return
+
+    def start_again(self) -> None:
+        """Go on with a fresh parser that is given the head without the wish to switch protocols."""
+        self.plainly = False
+        head = write_plain_head(self.parser, self.url, self.headers)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self.parser.feed_data(head)
+
     def on_message_begin(self) -> None:
         """Open a head."""
         super().on_message_begin()
-        self.head_open = True
-        self.head_bytes = 0
+        self.head_open = self.begun = True
+        self.head_bytes = self.field_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Refuse headers that are too long even when they come in one piece."""
         super().on_header(name, value)
-        self.head_bytes += len(name) + len(value) + 4
-        if self.head_bytes > HEAD_BYTES:
+        self.field_bytes += len(name) + len(value) + 4
+        if self.field_bytes > HEAD_BYTES:
             self.refusal = HEAD_TOO_LONG
             raise ValueError("headers too long")
-
-    def send_400_response(self, msg: str) -> None:
-        """Say in our words what uvicorn could not parse."""
-        self.refuse(self.refusal)
 
     def refuse(self, refusal: tuple[int, str]) -> None:
         """Say what is wrong below the brain as the brain would say it, and close."""
@@ -185,6 +217,10 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Close the head, and choose the way."""
+        upgrade = self.parser.should_upgrade()
+        if upgrade and self.parser.get_method() != b"CONNECT":
+            self.plainly = True
+            return
         self.head_open = False
         self.stop_clock()
         self.silent.pop(self, None)
@@ -198,7 +234,7 @@ class Protocol(HttpToolsProtocol):
             or url[:1] != b"/"
             or b"%" in url
             or b"#" in url
-            or self.parser.should_upgrade()
+            or upgrade
         ):
             super().on_headers_complete()
         else:
@@ -224,6 +260,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer on the spot."""
+        if self.plainly:
+            return
         self.extra_bytes = 0
         if self.parts is None:
             super().on_message_complete()
@@ -278,3 +316,15 @@ class Protocol(HttpToolsProtocol):
             self.silent[self] = None
         else:
             self.hang_up()
+
+
+def write_plain_head(parser: httptools.HttpRequestParser, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Write a head again, without what it says of other protocols; of Connection only `close` is left."""
+    lines = [b"%s %s HTTP/%s" % (parser.get_method(), url, parser.get_http_version().encode())]
+    lines += [name + b": " + value for name, value in headers if name not in SWITCHING]
+    options = [
+        option.strip().lower() for name, value in headers if name == b"connection" for option in value.split(b",")
+    ]
+    if b"close" in options:
+        lines.append(b"connection: close")
+    return b"\r\n".join(lines) + b"\r\n\r\n"

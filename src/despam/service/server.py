@@ -28,16 +28,11 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 30
 
 
-SAID = ("Invalid HTTP request received.", "Unsupported upgrade request.")
-
-
 class LogHandler(logging.Handler):
     """uvicorn's own words as JSON lines: its format strings, never their arguments or a traceback."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; what protocol.py says itself is not said twice."""
-        if record.msg in SAID:
-            return
+        """Write one line."""
         facts = {"exception": record.exc_info[0].__name__} if record.exc_info and record.exc_info[0] else {}
         to_stderr(write_event(f"uvicorn: {str(record.msg).strip()}", **facts))
 
