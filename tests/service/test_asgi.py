@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from despam.errors import ModelError
 from despam.service import asgi
+from despam.service.exchange import Request, Response
 from despam.service.settings import Settings
 
 from .conftest import wait_for
@@ -263,6 +265,25 @@ def listens(port: int) -> bool:
     """Say whether somebody listens on a port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize(("path", "query", "aside"), [
+    ("/classify", b"", False), ("/classify", b"q=1", False), ("/health", b"", False),
+    ("/classify", b"explain=true", True), ("/predict", b"a=b&%65xplain=true", True), ("/classify/batch", b"", True),
+])  # fmt: skip
+def test_much_work_is_done_beside_the_event_loop(path: str, query: bytes, aside: bool) -> None:
+    """Many texts and clues, however small the body; a single verdict is quicker than the way to a thread."""
+    app, _ = make()
+    threads = []
+    handle = app.api.handle
+
+    def note(request: Request) -> Response:
+        threads.append(threading.get_ident())
+        return handle(request)
+
+    app.api.handle = note  # type: ignore[method-assign]
+    asyncio.run(feed(app, [part(b'{"texts": []}', more=False)], path=path, query_string=query))
+    assert [thread != threading.get_ident() for thread in threads] == [aside]
 
 
 def test_a_large_body_is_judged_beside_the_event_loop() -> None:

@@ -257,10 +257,23 @@ def test_the_invocations_id_is_the_request_id(handler: Handler) -> None:
 def test_an_answer_that_lambda_could_not_send_is_refused_in_words(handler: Handler) -> None:
     """6 MB is Lambda's limit, and its own error would carry no CORS header."""
     texts = [f"WIN {number} free iPhones now, call 0900 {number} " * 20 for number in range(1000)]
-    answer = handler({"texts": texts, "explain": True})
+    answer = handler({"texts": ["免費" * 1600] * 100, "explain": True})
     assert answer["statusCode"] == 413
     assert body_of(answer)["error"].startswith("The answer would be larger than AWS Lambda can send (6 MB)")
     assert handler({"texts": texts})["statusCode"] == 200
+
+
+def test_an_answer_that_lambda_could_not_send_is_not_made(handler: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work ends where its limit is passed: 40 texts would fill it, 100 are asked for."""
+    explained = []
+
+    def write(text: str, verdict: object, explain: bool) -> str:
+        explained.append(explain)
+        return "a" * 150_000
+
+    monkeypatch.setattr("despam.service.api.write_verdict", write)
+    assert handler({"texts": [SPAM] * 100, "explain": True})["statusCode"] == 413
+    assert len(explained) == 42
 
 
 def test_a_wrong_setting_is_said_in_the_log_and_tried_again(

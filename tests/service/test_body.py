@@ -210,6 +210,16 @@ BATCHES: dict[str, tuple[object, str]] = {
 }
 
 
+def test_a_batch_with_clues_is_smaller(door: Door) -> None:
+    """100 texts are explained; of 101 none is. Without clues, 1,000 are judged."""
+    many = {"texts": ["a"] * 101}
+    answer = door.ask(path="/classify/batch", body=many, query="explain=true")
+    sentence = "At most 100 texts at a time with explain; this body has 101."
+    assert (answer.status, answer.json) == (400, {"error": sentence})
+    assert door.ask(path="/classify/batch", body={"texts": ["a"] * 100}, query="explain=true").status == 200
+    assert door.ask(path="/classify/batch", body={"texts": ["a"] * 1000}, query="explain=false").status == 200
+
+
 @pytest.mark.parametrize("name", BATCHES)
 def test_a_bad_batch_says_what_is_wrong(door: Door, name: str) -> None:
     """The whole batch is refused when there is no array of texts in it."""

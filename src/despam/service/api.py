@@ -51,6 +51,7 @@ SECURITY = (
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "cross-origin"),
 )
+LIMIT_ANSWER_BYTES = 16 * 1024 * 1024
 CLOSED = "default-src 'none'; frame-ancestors 'none'"
 EXPOSED = ("Access-Control-Expose-Headers", "ETag, Retry-After, X-Request-Id")
 PREFLIGHT = (
@@ -61,6 +62,7 @@ PREFLIGHT = (
 KEY_WRONG = "This needs an API key; send a right one in the header X-Api-Key."
 NOT_FOUND = "There is nothing at this path; GET /openapi.json lists what there is."
 NOT_SET_UP = "The service is not set up right; its log says what is wrong."
+ANSWER_TOO_LONG = "The answer would be larger than 16 MiB; ask for fewer texts at a time, or without explain."
 INTERNAL = "Something went wrong here; the log says what, under the id in X-Request-Id."
 
 
@@ -77,6 +79,7 @@ class Api:
         self.live = live
         self.origins = origins
         self.api_key = api_key
+        self.answer_limit = (LIMIT_ANSWER_BYTES, ANSWER_TOO_LONG)  # of a batch; a door may have a lower one
         self.heads: dict[tuple[str, str], Headers] = {}
         self.id_start = os.urandom(6).hex()
         self.id_next = itertools.count(1).__next__
@@ -229,7 +232,9 @@ class Api:
         model = self.live.current()
         counts = {"SPAM": 0, "HAM": 0, "errors": 0}
         results = []
-        for text in read_texts(request.body):
+        limit_bytes, too_long = self.answer_limit
+        size = 0  # in characters: never more than the bytes
+        for text in read_texts(request.body, explain):
             try:
                 verdict = model.classify(check_text(text))
             except RequestRefused as error:
@@ -238,6 +243,9 @@ class Api:
             else:
                 counts[verdict.classification] += 1
                 results.append(write_verdict(verdict.text, verdict, explain))
+            size += len(results[-1])
+            if size > limit_bytes:
+                raise RequestRefused(413, too_long)
         response = Response(200, self.head("json", request), encode(f'{{"results": [{", ".join(results)}]}}'))
         response.model = model.version
         response.batch = counts

@@ -40,6 +40,7 @@ DRAIN_BYTES = 8 * LIMIT_BYTES  # read on and throw away, so that a client that o
 THREAD_BYTES = 16 * 1024  # a larger body is worth a millisecond or more: it must not hold up the others
 HELD_BYTES = 64 * LIMIT_BYTES  # of all bodies under way together: many slow clients must not fill the memory
 TOO_MUCH = "Too much is being sent at once; try again in a moment."
+BATCH = "/classify/batch"
 HEADS = 200  # kinds of answers times origins are fewer; no client may make this grow
 BODILESS = frozenset(("GET", "HEAD", "OPTIONS"))
 WANTED_BYTES = {name.encode(): name for name in WANTED}
@@ -102,7 +103,7 @@ class App:
         try:
             if request.method not in BODILESS:
                 request.body = await self.read_body(receive)
-            if len(request.body) > THREAD_BYTES:
+            if len(request.body) > THREAD_BYTES or is_work(request):
                 response = await asyncio.get_running_loop().run_in_executor(None, api.handle, request)
             else:
                 response = api.handle(request)
@@ -173,6 +174,11 @@ class App:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
+
+
+def is_work(request: Request) -> bool:
+    """Say whether even a small body may be much work: many texts, or clues; `explain` may be written with escapes."""
+    return request.path == BATCH or "explain" in request.query or "%" in request.query
 
 
 def read_request(scope: Scope) -> Request:

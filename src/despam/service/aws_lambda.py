@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Lambda sends back at most 6 MB, counted as JSON text: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 LIMIT_ANSWER_BYTES = 6 * 1024 * 1024 - 64 * 1024
 TOO_LONG = "The answer would be larger than AWS Lambda can send (6 MB); ask for fewer texts at a time."
+ANSWER_LIMIT = (LIMIT_ANSWER_BYTES, TOO_LONG)  # quoting makes it longer, never shorter: what is longer need not be made
 ODD_EVENT = "The event has the form of no known kind of request."
 
 
@@ -56,6 +57,8 @@ class Door:
 
     def __init__(self, api: Api | None = None) -> None:
         self.api = api
+        if api is not None:
+            api.answer_limit = ANSWER_LIMIT
 
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
         """Answer an event in the form that its sender expects."""
@@ -85,6 +88,7 @@ class Door:
         """Wire the brain; when that fails say why in the log, and try again at the next event."""
         try:
             self.api = build(from_environ(os.environ))
+            self.api.answer_limit = ANSWER_LIMIT
         except DespamError as error:
             to_stdout(write_event("not set up", error=str(error)))
             self.api = None

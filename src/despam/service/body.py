@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LIMIT_BYTES = 1024 * 1024
 LIMIT_TEXTS = 1000
+LIMIT_EXPLAINED = 100  # clues cost a hundred times the verdict, and forty times its bytes
 TOO_LARGE = "The body is larger than 1 MiB (1,048,576 bytes); send less at a time."
 NO_TEXT = "No text provided."
 NO_TEXTS = "No texts provided."
@@ -156,7 +157,7 @@ def read_text(body: bytes) -> str:
     return check_text(found["text"])
 
 
-def read_texts(body: bytes) -> list[object]:
+def read_texts(body: bytes, explain: bool = False) -> list[object]:
     """Read the body of /classify/batch; what is wrong with one element is said in its place, later."""
     found = read_object(body, NO_TEXTS)
     if "texts" not in found:
@@ -166,4 +167,8 @@ def read_texts(body: bytes) -> list[object]:
         raise RequestRefused(400, f'"texts" must be an array of strings, not {name_kind(texts)}.')
     if len(texts) > LIMIT_TEXTS:
         raise RequestRefused(400, f"At most {LIMIT_TEXTS:,} texts at a time; this body has {len(texts):,}.")
+    if explain and len(texts) > LIMIT_EXPLAINED:
+        raise RequestRefused(
+            400, f"At most {LIMIT_EXPLAINED} texts at a time with explain; this body has {len(texts):,}."
+        )
     return texts

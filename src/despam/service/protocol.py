@@ -6,8 +6,8 @@ uvicorn (httptools) parses HTTP, keeps connections and shuts them down. Added he
 - the errors that are made before there is a request (a malformed line, a head too long or too late) as JSON with
   CORS headers;
 - a request that arrived whole, in one piece, and small, is answered on the spot, without a task and a queue for it:
-  30 us instead of 140 (docs/decisions/0040). Everything else takes uvicorn's way through `asgi.py`, and gets the
-  same bytes.
+  30 us instead of 140 (docs/decisions/0040). Everything else, batches and clues among it, takes uvicorn's way
+  through `asgi.py`, and gets the same bytes.
 
 - a request that asks to switch protocols is an ordinary request, body and all (RFC 9110 7.8); httptools would take the
   body for another protocol, or for the next request.
@@ -234,6 +234,8 @@ class Protocol(HttpToolsProtocol):
             or url[:1] != b"/"
             or b"%" in url
             or b"#" in url
+            or b"/batch" in url
+            or b"explain" in url
             or upgrade
         ):
             super().on_headers_complete()
