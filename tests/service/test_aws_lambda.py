@@ -156,6 +156,27 @@ def test_headers_are_found_whatever_their_case(doors: Opener, spelling: Any, mul
     assert handler(event)["statusCode"] == 415
 
 
+def test_a_list_in_two_headers_is_one_list(handler: Handler) -> None:
+    """The field that keeps them apart does so for all; of other headers the last one counts."""
+    event = recorded("load_balancer") | {"httpMethod": "GET", "path": "/model", "body": None}
+    tag = handler(event)["headers"]["ETag"]
+    for tags, status in (([tag, '"a"'], 304), (['"a"', tag], 304), (['"a"', '"b"'], 200)):
+        event["multiValueHeaders"]["if-none-match"] = tags
+        assert handler(event)["statusCode"] == status
+
+
+@pytest.mark.parametrize("field", ["queryStringParameters", "multiValueQueryStringParameters"])
+def test_a_load_balancer_hands_over_the_query_as_it_was_sent(handler: Handler, field: str) -> None:
+    """A REST API hands it over decoded."""
+    query = {"%65xplain": "t%72ue", "a": "b%3D&c"}
+    event = recorded("load_balancer")
+    del event["multiValueQueryStringParameters"]
+    event[field] = {name: [value] for name, value in query.items()} if field.startswith("multi") else query
+    assert "clues" in body_of(handler(event))
+    event = recorded("rest_v1") | {"multiValueQueryStringParameters": None, "queryStringParameters": query}
+    assert "clues" not in body_of(handler(event))
+
+
 def test_names_of_headers_are_remembered_up_to_a_limit(handler: Handler) -> None:
     """Whoever sends a new name with every request fills no memory, and is still answered."""
     event = recorded("rest_v1")

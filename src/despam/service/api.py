@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 READ = "GET, HEAD, OPTIONS"
 WRITE = "POST, OPTIONS"
+ANY = "GET, HEAD, POST, OPTIONS"
 
 SECURITY = (
     ("X-Content-Type-Options", "nosniff"),
@@ -133,7 +134,7 @@ class Api:
             return methods[method](request)
         if methods is None:
             methods = {"GET": self.page} if self.has_page(request.path) else None
-        allowed = f"{READ}, {WRITE}" if methods is None else READ if "GET" in methods else WRITE
+        allowed = ANY if methods is None else READ if "GET" in methods else WRITE
         if method == "OPTIONS":
             return Response(
                 204, (*self.head("preflight", request), ("Access-Control-Allow-Methods", allowed), ("Allow", allowed))

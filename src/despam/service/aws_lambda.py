@@ -17,7 +17,7 @@ import time
 
 from despam.errors import DespamError, RequestRefused
 from despam.service.api import Api, not_set_up, write_json
-from despam.service.exchange import ID_CHARACTERS, WANTED, Request, Response
+from despam.service.exchange import ID_CHARACTERS, LISTS, WANTED, Request, Response
 from despam.service.log import to_stdout, write_emf_line, write_event
 from despam.service.settings import build, from_environ
 
@@ -139,7 +139,7 @@ def read_headers(event: dict[str, Any]) -> dict[str, str]:
     if not headers and type(multiple) is dict:
         for name, values in multiple.items():
             if (wanted := SPELLINGS[name]) and type(values) is list and values:
-                found[wanted] = str(values[-1])
+                found[wanted] = ", ".join(map(str, values)) if wanted in LISTS else str(values[-1])
     elif type(headers) is dict:
         for name, value in headers.items():
             if (wanted := SPELLINGS[name]) and value is not None:
@@ -148,16 +148,21 @@ def read_headers(event: dict[str, Any]) -> dict[str, str]:
 
 
 def read_query(event: dict[str, Any]) -> str:
-    """Write the decoded query of payload 1.0 as a query string again."""
+    """Write the query of payload 1.0 as a query string again: decoded by a REST API, as sent by a load balancer."""
     single = event.get("queryStringParameters")
     multiple = event.get("multiValueQueryStringParameters")
-    if not single and not multiple:
+    if type(multiple) is dict and multiple:
+        pairs = [(name, value) for name, values in multiple.items() for value in values or ()]
+    elif type(single) is dict and single:
+        pairs = list(single.items())
+    else:
         return ""
+    context = event.get("requestContext")
+    if type(context) is dict and "elb" in context:
+        return "&".join(f"{name}={value}" for name, value in pairs)
     from urllib.parse import urlencode
 
-    if type(multiple) is dict and multiple:
-        return urlencode([(name, value) for name, values in multiple.items() for value in values or ()])
-    return urlencode(single) if type(single) is dict else ""
+    return urlencode(pairs)
 
 
 def read_body(event: dict[str, Any]) -> bytes:
