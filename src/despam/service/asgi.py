@@ -17,14 +17,14 @@ import time
 from despam.errors import DespamError, RequestRefused
 from despam.service.api import not_set_up
 from despam.service.body import LIMIT_BYTES, TOO_LARGE
-from despam.service.exchange import WANTED, Request, Response
+from despam.service.exchange import LISTS, WANTED, Request, Response
 from despam.service.log import to_stderr, write_event, write_line
 from despam.service.metrics import Metrics
 from despam.service.settings import Settings, build, from_environ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from typing import Any
 
     from despam.service.api import Api
@@ -187,11 +187,19 @@ def read_request(scope: Scope) -> Request:
     root: str = scope.get("root_path", "")
     if root and path.startswith(root):
         path = path[len(root) :] or "/"
-    headers = {}
-    for name, value in scope["headers"]:
-        if name in WANTED_BYTES:
-            headers[WANTED_BYTES[name]] = value.decode("latin-1")
+    headers = read_headers(scope["headers"])
     return Request(scope["method"], path, headers, b"", scope["query_string"].decode("latin-1"))
+
+
+def read_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Read the headers that the brain wants; blanks around a value are none of it, and lists are joined."""
+    headers: dict[str, str] = {}
+    for name, raw in pairs:
+        if name in WANTED_BYTES:
+            wanted = WANTED_BYTES[name]
+            value = raw.decode("latin-1").strip(" \t")
+            headers[wanted] = f"{headers[wanted]}, {value}" if wanted in LISTS and wanted in headers else value
+    return headers
 
 
 def create_app(settings: Settings | None = None, log: Callable[[str], None] = to_stderr) -> App:

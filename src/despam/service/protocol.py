@@ -24,7 +24,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from despam.service.answer import encode, write_error
-from despam.service.asgi import HEADS, THREAD_BYTES, WANTED_BYTES, App
+from despam.service.asgi import HEADS, THREAD_BYTES, App, read_headers
 from despam.service.exchange import Request, Response
 from despam.service.log import to_stderr, write_event
 
@@ -43,6 +43,7 @@ CONNECTIONS = 8192  # of one process; lowered to what the system gives
 TURN = 8  # answers on the spot for one read from a connection; more wait their turn behind other clients
 SWITCHING = frozenset((b"connection", b"upgrade", b"http2-settings"))
 MALFORMED = (400, "The request is no valid HTTP.")
+NO_HOST = (400, "A request must name its host once, in the header Host.")
 HEAD_TOO_LONG = (431, "The headers of the request are longer than 64 KiB.")
 HEAD_TOO_SLOW = (408, "The headers of the request did not arrive within 10 seconds.")
 FULL = (503, "Too many connections are open; try again in a moment.")
@@ -182,11 +183,18 @@ class Protocol(HttpToolsProtocol):
         """Open a head."""
         super().on_message_begin()
         self.head_open = self.begun = True
-        self.head_bytes = self.field_bytes = 0
+        self.head_bytes = self.field_bytes = self.hosts = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Refuse headers that are too long even when they come in one piece."""
-        super().on_header(name, value)
+        """Keep a header, not a trailer; refuse headers that are too long even when they come in one piece."""
+        if not self.head_open:
+            return
+        name = name.lower()
+        if name == b"host":
+            self.hosts += 1
+        elif name == b"expect" and value.lower() == b"100-continue" and self.parser.get_http_version() != "1.0":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
         self.field_bytes += len(name) + len(value) + 4
         if self.field_bytes > HEAD_BYTES:
             self.refusal = HEAD_TOO_LONG
@@ -217,6 +225,9 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Close the head, and choose the way."""
+        if self.hosts != 1 and (self.hosts or self.parser.get_http_version() != "1.0"):
+            self.refusal = NO_HOST
+            raise ValueError("no host")
         upgrade = self.parser.should_upgrade()
         if upgrade and self.parser.get_method() != b"CONNECT":
             self.plainly = True
@@ -225,6 +236,8 @@ class Protocol(HttpToolsProtocol):
         self.stop_clock()
         self.silent.pop(self, None)
         url = self.url
+        if url[:1] != b"/":
+            self.url = fill_path(url)
         if (
             self.despam is None
             or self.turn <= 0
@@ -272,10 +285,8 @@ class Protocol(HttpToolsProtocol):
         body = b"".join(self.parts)
         self.parts = None
         path, _, query = self.url.partition(b"?")
-        headers = {WANTED_BYTES[name]: value.decode("latin-1") for name, value in self.headers if name in WANTED_BYTES}
-        request = Request(
-            self.parser.get_method().decode(), path.decode("ascii"), headers, body, query.decode("latin-1")
-        )
+        method = self.parser.get_method().decode()
+        request = Request(method, path.decode("ascii"), read_headers(self.headers), body, query.decode("latin-1"))
         app = self.despam
         assert app is not None
         response = app.api.handle(request)
@@ -318,6 +329,14 @@ class Protocol(HttpToolsProtocol):
             self.silent[self] = None
         else:
             self.hang_up()
+
+
+def fill_path(url: bytes) -> bytes:
+    """Give the target of a request that is a URL without a path the path that it means: /."""
+    if url == b"*" or httptools.parse_url(url).path is not None:
+        return url
+    host, mark, query = url.partition(b"?")
+    return host + b"/" + mark + query
 
 
 def write_plain_head(parser: httptools.HttpRequestParser, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
