@@ -169,7 +169,15 @@ def test_a_model_that_cannot_be_read_is_a_500_in_words() -> None:
         app.api
     status, found = status_of(asyncio.run(feed(app, [part(GOOD, more=False)])))
     assert (status, found) == (500, {"error": "The service is not set up right; its log says what is wrong."})
-    assert "none.safetensors" in json.loads(log[-1])["error"]
+    event, line = (json.loads(line) for line in log[-2:])
+    assert "none.safetensors" in event["error"]
+    assert (event["id"], line["status"], line["path"]) == (line["id"], 500, "/classify")
+    for method, expected in (("OPTIONS", 204), ("HEAD", 500)):
+        start, end = asyncio.run(feed(app, [], method=method, headers=[(b"x-request-id", b"mine")]))
+        assert (start["status"], end["body"]) == (expected, b"")
+        assert (b"x-request-id", b"mine") in start["headers"]
+        if method == "OPTIONS":
+            assert any(name == b"access-control-allow-headers" for name, _ in start["headers"])
 
 
 def test_a_websocket_is_closed() -> None:

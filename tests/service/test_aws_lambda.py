@@ -309,7 +309,29 @@ def test_a_wrong_setting_is_said_in_the_log_and_tried_again(
     assert answer["statusCode"] == 500
     assert body_of(answer) == {"error": "The service is not set up right; its log says what is wrong."}
     assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
-    assert "DESPAM_REFRESH_SECONDS" in json.loads(capsys.readouterr().out)["error"]
+    assert "DESPAM_REFRESH_SECONDS" in json.loads(capsys.readouterr().out.splitlines()[0])["error"]
     monkeypatch.setenv("DESPAM_REFRESH_SECONDS", "30")
     monkeypatch.setenv("DESPAM_MODEL", "")
     assert handler(recorded("url"))["statusCode"] == 200
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "POST", "GET"])
+def test_a_wrong_setting_changes_no_rule(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    """A preflight passes, HEAD has no body, each answer has an id that stands in the log, and CloudWatch counts it."""
+    monkeypatch.setenv("DESPAM_ORIGINS", "https://a.example/path")
+    event = recorded("http_v2")
+    event["requestContext"]["http"]["method"] = method
+    answer = LambdaDoor()(event, types.SimpleNamespace(aws_request_id="c6af9ac6"))
+    headers = answer["headers"]
+    assert (headers["X-Request-Id"], headers["Access-Control-Allow-Origin"]) == ("c6af9ac6", "*")
+    if method == "OPTIONS":
+        assert (answer["statusCode"], answer["body"]) == (204, "")
+        assert "POST" in headers["Access-Control-Allow-Methods"]
+        assert "X-Api-Key" in headers["Access-Control-Allow-Headers"]
+    else:
+        assert (answer["statusCode"], bool(answer["body"])) == (500, method != "HEAD")
+    event_line, line = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (event_line["event"], event_line["id"]) == ("not set up", "c6af9ac6")
+    assert (line["id"], line["status"], line["errors"]) == ("c6af9ac6", answer["statusCode"], int(method != "OPTIONS"))

@@ -327,10 +327,17 @@ class Api:
         return response
 
 
-def not_set_up() -> Response:
-    """Answer for a brain that could not be wired: in words, and readable from any page."""
-    head = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Access-Control-Allow-Origin", "*"))
-    return Response(500, head + SECURITY, encode(write_error(NOT_SET_UP)))
+class Unready(Api):
+    """The brain of a service that could not be wired: a preflight is answered, all else is a 500 in words."""
+
+    def __init__(self) -> None:
+        super().__init__(live=None)  # type: ignore[arg-type]  # nothing below asks for a model
+
+    def dispatch(self, request: Request, route: str) -> Response:
+        """Refuse, so that any page can read it."""
+        if request.method == "OPTIONS":
+            return super().dispatch(request, route)
+        raise RequestRefused(500, NOT_SET_UP)
 
 
 def write_json(found: dict[str, object]) -> bytes:

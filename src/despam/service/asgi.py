@@ -15,7 +15,7 @@ import os
 import time
 
 from despam.errors import DespamError, RequestRefused
-from despam.service.api import not_set_up
+from despam.service.api import Unready
 from despam.service.body import LIMIT_BYTES, TOO_LARGE
 from despam.service.exchange import LISTS, WANTED, Request, Response
 from despam.service.log import to_stderr, write_event, write_line
@@ -96,8 +96,10 @@ class App:
         try:
             api = self.built or self.api
         except DespamError as error:
-            self.log(write_event("not set up", error=str(error)))
-            await self.send(not_set_up(), True, send)
+            response = Unready().handle(request)
+            self.log(write_event("not set up", id=response.request_id, error=str(error)))
+            await self.send(response, True, send)
+            self.record(request, response, start)
             return
         close = False
         try:

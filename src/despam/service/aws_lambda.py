@@ -16,7 +16,7 @@ import os
 import time
 
 from despam.errors import DespamError, RequestRefused
-from despam.service.api import Api, not_set_up, write_json
+from despam.service.api import Api, Unready, write_json
 from despam.service.exchange import ID_CHARACTERS, LISTS, WANTED, Request, Response
 from despam.service.log import to_stdout, write_emf_line, write_event
 from despam.service.settings import build, from_environ
@@ -53,10 +53,11 @@ SPELLINGS = Spellings()
 class Door:
     """A handler around a brain; without one it wires its own from the environment at the first event."""
 
-    __slots__ = ("api",)
+    __slots__ = ("api", "failure")
 
     def __init__(self, api: Api | None = None) -> None:
         self.api = api
+        self.failure = ""  # why there is no brain
         if api is not None:
             api.answer_limit = ANSWER_LIMIT
 
@@ -66,8 +67,6 @@ class Door:
         api = self.api
         if api is None:
             api = self.open()
-            if api is None:
-                return write_answer(not_set_up(), event)
         try:
             request = read_event(event, api)
         except Exception as error:  # noqa: BLE001  the door: an event of no known form is the client's or the gateway's
@@ -81,17 +80,20 @@ class Door:
             response = api.redirect(request, slash) if slash else api.handle(request)
         if len(response.body) > LIMIT_ANSWER_BYTES // 4 and is_too_long(response.body):
             response = api.refuse(request, RequestRefused(413, TOO_LONG))
+        if self.failure:
+            to_stdout(write_event("not set up", id=response.request_id, error=self.failure))
         to_stdout(write_emf_line(request.method, response, (time.perf_counter() - start) * 1000))
         return write_answer(response, event)
 
-    def open(self) -> Api | None:
-        """Wire the brain; when that fails say why in the log, and try again at the next event."""
+    def open(self) -> Api:
+        """Wire the brain; when that fails keep why, and try again at the next event."""
+        self.failure = ""
         try:
             self.api = build(from_environ(os.environ))
-            self.api.answer_limit = ANSWER_LIMIT
         except DespamError as error:
-            to_stdout(write_event("not set up", error=str(error)))
-            self.api = None
+            self.failure = str(error)
+            return Unready()
+        self.api.answer_limit = ANSWER_LIMIT
         return self.api
 
 
@@ -253,3 +255,5 @@ def write_answer(response: Response, event: Any) -> dict[str, Any]:
 handler = Door()
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     handler.open()
+    if handler.failure:
+        to_stdout(write_event("not set up", error=handler.failure))
