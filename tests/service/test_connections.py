@@ -7,9 +7,13 @@ import select
 import shutil
 import socket
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
 
 import pytest
+
+from despam.service.settings import Settings
 
 from .conftest import HttpDoor, Opener
 from .test_protocol import GOOD, check_others, dial, post, read_answer
@@ -202,3 +206,103 @@ def test_a_client_of_http_1_0_is_not_asked_to_continue(http: HttpDoor) -> None:
     head, _, body = post(GOOD, b"Expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0").partition(b"\r\n\r\n")
     with dial(http) as sock:
         assert statuses(sock, head + b"\r\n\r\n", body) == [200]
+
+
+IMPATIENT = """
+from despam.service import server
+configure = server.configure
+def impatient(app, workers=1):
+    config = configure(app, workers)
+    config.timeout_keep_alive = 1
+    return config
+server.configure = impatient
+from despam.cli.main import run
+run(["serve", "--port", "0"])
+"""
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[HttpDoor]:
+    """A server that keeps a connection for a second after an answer."""
+    door = HttpDoor(Settings(), start=[sys.executable, "-c", IMPATIENT])
+    yield door
+    door.close()
+
+
+@pytest.mark.parametrize("part", [b"", b"\r\n", b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n"],
+                         ids=["nothing", "a blank line", "a body that is not waited for"])  # fmt: skip
+@pytest.mark.parametrize("trickle", [b"", b"\r\n"], ids=["then silence", "then bytes"])
+def test_nothing_keeps_an_answered_connection_open(impatient: HttpDoor, part: bytes, trickle: bytes) -> None:
+    """Only another request does: what leads to none runs out with the time after the answer."""
+    with dial(impatient) as sock:
+        sock.sendall(post())
+        assert read_answer(sock)[0] == 200
+        sock.sendall(part)
+        start = time.monotonic()
+        sock.settimeout(0.3)
+        data = b"?"
+        while data:
+            assert time.monotonic() - start < 10
+            try:
+                data = sock.recv(65536)
+            except TimeoutError:
+                sock.sendall(trickle)
+            except (ConnectionResetError, BrokenPipeError):
+                break
+
+
+def test_a_request_under_way_is_no_silence(impatient: HttpDoor) -> None:
+    """A body may take longer than a silent connection is kept, and so may the next head."""
+    with dial(impatient) as sock:
+        for cut in (-5, 30):
+            sock.sendall(post()[:cut])
+            time.sleep(1.5)
+            sock.sendall(post()[cut:])
+            assert read_answer(sock)[0] == 200
+
+
+LARGE = json.dumps({"text": "a b c " * 4000}).encode()
+
+
+@pytest.mark.parametrize("requests", [[LARGE], [GOOD] * 12, [LARGE, GOOD, LARGE, LARGE]], ids=["large", "12", "mixed"])
+def test_who_has_said_all_is_answered(http: HttpDoor, requests: list[bytes]) -> None:
+    """nc -N and some load balancers end their half of the connection right behind the request."""
+    with dial(http) as sock:
+        sock.sendall(b"".join(map(post, requests)))
+        sock.shutdown(socket.SHUT_WR)
+        assert [status for status, _ in read_answers(sock, 10)] == [200] * len(requests)
+        assert sock.recv(1) == b""
+    check_others(http)
+
+
+def test_who_ends_in_the_middle_of_a_body_is_let_go(http: HttpDoor) -> None:
+    """At once: nothing more can come."""
+    with dial(http) as sock:
+        sock.sendall(post(LARGE)[:-1])
+        sock.shutdown(socket.SHUT_WR)
+        sock.settimeout(5)
+        assert sock.recv(1) == b""
+
+
+WRONG = {
+    "no HTTP": (b"hello\r\n\r\n", 400),
+    "a head too long": (b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 70_000 + b"\r\n\r\n", 431),
+    "a body that is none": (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nwhat?\r\n", 400),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("right", [[LARGE], [GOOD], [LARGE, GOOD, LARGE], [GOOD] * 10],
+                         ids=["large", "small", "mixed", "10"])  # fmt: skip
+@pytest.mark.parametrize("ends", [False, True], ids=["", "and ends"])
+def test_what_is_wrong_is_answered_after_what_is_right(
+    http: HttpDoor, name: str, right: list[bytes], ends: bool
+) -> None:
+    """A client that pipelines takes the first answer for that to its first request."""
+    wrong, status = WRONG[name]
+    with dial(http) as sock:
+        sock.sendall(b"".join(map(post, right)) + wrong)
+        if ends:
+            sock.shutdown(socket.SHUT_WR)
+        assert [found for found, _ in read_answers(sock, 5)] == [200] * len(right) + [status]
+    check_others(http)

@@ -72,6 +72,7 @@ class Protocol(HttpToolsProtocol):
         self.write_clock: asyncio.TimerHandle | None = None
         self.extra_bytes = 0
         self.turn = 0
+        self.deferred: tuple[int, str] | None = None  # a refusal that waits for the answers before it
         self.plainly = False  # a head asked to switch protocols: it is parsed again without asking
         self.parts: list[bytes] | None = None  # the body of a request that may be answered on the spot
         self.silent[self] = None
@@ -132,12 +133,11 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Let uvicorn parse, then look at what is still open."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.deferred is not None:
             return
         self.turn = TURN
-        self._unset_keepalive_if_required()
         self.parse(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.deferred is not None:
             return
         if self.parts is not None:
             self.take_uvicorns_way()
@@ -182,6 +182,8 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Open a head."""
         super().on_message_begin()
+        # only now: a blank line, or the body of a request that is answered, keeps no connection open
+        self._unset_keepalive_if_required()
         self.head_open = self.begun = True
         self.head_bytes = self.field_bytes = self.hosts = 0
 
@@ -202,6 +204,10 @@ class Protocol(HttpToolsProtocol):
 
     def refuse(self, refusal: tuple[int, str]) -> None:
         """Say what is wrong below the brain as the brain would say it, and close."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete and (self.pipeline or not cycle.more_body):
+            self.defer(refusal)
+            return
         status, sentence = refusal
         api = self.despam and self.despam.built
         origin = api.origins[0] if api else "*"
@@ -212,7 +218,6 @@ class Protocol(HttpToolsProtocol):
             "x-content-type-options: nosniff\r\n"
         )
         end = "retry-after: 1\r\n\r\n" if status == 503 else "\r\n"
-        cycle = self.cycle
         if cycle is None or cycle.response_complete or not cycle.response_started:
             self.transport.write(STATUS_LINE[status] + (head + end).encode() + body)
         if cycle is not None:
@@ -220,6 +225,24 @@ class Protocol(HttpToolsProtocol):
         self.silent.pop(self, None)
         self.hang_up()
         to_stderr(write_event("refused below the brain", status=status))
+
+    def defer(self, refusal: tuple[int, str]) -> None:
+        """Refuse later: what is wrong comes after requests that were right, and answers have an order."""
+        self.deferred = refusal
+        self.stop_clock()
+        if self.cycle.more_body:  # the one that is wrong waits in the pipeline, and is not to be started
+            self.pipeline.popleft()
+            self.cycle.response_complete = True
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's own signature
+        """Keep the way back open for who has said all and waits for answers; whose body is cut short is let go."""
+        if self.deferred is not None:
+            return True
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or (cycle.more_body and not self.pipeline):
+            return None
+        cycle.keep_alive = False
+        return True
 
     # --- the short way
 
@@ -234,6 +257,7 @@ class Protocol(HttpToolsProtocol):
             return
         self.head_open = False
         self.stop_clock()
+        self._unset_keepalive_if_required()  # an answer may have set it behind the beginning of this head
         self.silent.pop(self, None)
         url = self.url
         if url[:1] != b"/":
@@ -294,12 +318,15 @@ class Protocol(HttpToolsProtocol):
         app.record(request, response, start)
 
     def on_response_complete(self) -> None:
-        """Take note that the connection is silent again."""
+        """Take note that the connection is silent again, or refuse what had to wait."""
+        last = not self.pipeline
         super().on_response_complete()
         if self.transport.is_closing():
             self.hang_up()
-        else:
+        elif last:
             self.silent[self] = None
+            if self.deferred is not None:
+                self.refuse(self.deferred)
 
     def write(self, response: Response) -> None:
         """Write an answer in one piece, and wait for the next request or close."""
