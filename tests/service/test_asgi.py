@@ -180,6 +180,35 @@ def test_a_model_that_cannot_be_read_is_a_500_in_words() -> None:
             assert any(name == b"access-control-allow-headers" for name, _ in start["headers"])
 
 
+@pytest.mark.parametrize("held", [b"", b"{"])
+def test_a_request_that_is_cancelled_is_answered_and_stays_cancelled(held: bytes) -> None:
+    """The server that stops hears that it was, as asyncio wants it; no byte stays counted."""
+    app, log = make()
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if held and not app.held_bytes:
+            return part(held)
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        scope = {"type": "http", "method": "POST", "path": "/classify", "query_string": b"", "headers": []}
+        task = asyncio.create_task(app(scope, receive, send))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(run())
+    assert status_of(sent) == (503, {"error": "The service is stopping; send it again."})
+    assert json.loads(log[-1])["status"] == 503
+    assert app.held_bytes == 0
+
+
 def test_a_websocket_is_closed() -> None:
     """There is none here."""
     app, _ = make()

@@ -11,6 +11,7 @@ word of the request.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 
@@ -41,6 +42,7 @@ THREAD_BYTES = 16 * 1024  # a larger body is worth a millisecond or more: it mus
 HELD_BYTES = 64 * LIMIT_BYTES  # of all bodies under way together: many slow clients must not fill the memory
 TOO_MUCH = "Too much is being sent at once; try again in a moment."
 BATCH = "/classify/batch"
+STOPPING = "The service is stopping; send it again."
 HEADS = 200  # kinds of answers times origins are fewer; no client may make this grow
 BODILESS = frozenset(("GET", "HEAD", "OPTIONS"))
 WANTED_BYTES = {name.encode(): name for name in WANTED}
@@ -103,23 +105,33 @@ class App:
             return
         close = False
         try:
-            if request.method not in BODILESS:
-                request.body = await self.read_body(receive)
-            if len(request.body) > THREAD_BYTES or is_work(request):
-                response = await asyncio.get_running_loop().run_in_executor(None, api.handle, request)
-            else:
-                response = api.handle(request)
+            response = await self.work(api, request, receive)
         except RequestRefused as error:
-            response = api.refuse(request, error)
-            response.route = request.path if request.path in api.routes else response.route
+            response = refuse(api, request, error)
             close = True  # what is left of the body must not be taken for the next request
         except ConnectionResetError:
             self.log(write_event("client went away"))
             return
-        finally:
-            self.held_bytes -= len(request.body)
+        except asyncio.CancelledError:
+            # a server that stops cancels what had its time; whoever cancelled learns of it, the client too
+            response = refuse(api, request, RequestRefused(503, STOPPING))
+            with contextlib.suppress(Exception):
+                await self.send(response, True, send)
+            self.record(request, response, start)
+            raise
         await self.send(response, close, send)
         self.record(request, response, start)
+
+    async def work(self, api: Api, request: Request, receive: Receive) -> Response:
+        """Read the body, and ask the brain, beside the event loop if it is much."""
+        try:
+            if request.method not in BODILESS:
+                request.body = await self.read_body(receive)
+            if len(request.body) > THREAD_BYTES or is_work(request):
+                return await asyncio.get_running_loop().run_in_executor(None, api.handle, request)
+            return api.handle(request)
+        finally:
+            self.held_bytes -= len(request.body)
 
     def record(self, request: Request, response: Response, start: float) -> None:
         """Count and log one answer."""
@@ -176,6 +188,13 @@ class App:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
+
+
+def refuse(api: Api, request: Request, error: RequestRefused) -> Response:
+    """Refuse in the brain's words what did not get as far as its routes."""
+    response = api.refuse(request, error)
+    response.route = request.path if request.path in api.routes else response.route
+    return response
 
 
 def is_work(request: Request) -> bool:

@@ -146,7 +146,7 @@ REFUSED = {
     408: "The body did not arrive in time.",
     413: "The body is larger than 1 MiB, or the answer would be larger than 16 MiB (on AWS Lambda 6 MB).",
     415: "The body is sent as something other than JSON in UTF-8, or compressed.",
-    503: "Too much is being sent at once; Retry-After says when to try again.",
+    503: "Too much is being sent at once, or the server is stopping; Retry-After says when to try again.",
     500: "Something went wrong here; never shows internals.",
 }
 
