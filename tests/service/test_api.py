@@ -9,8 +9,9 @@ import pytest
 from despam.core.model import Model
 from despam.service.api import Api
 from despam.service.exchange import Request, matches
+from despam.service.settings import Settings
 
-from .conftest import KINDS, Door, Opener
+from .conftest import KINDS, BrainDoor, Door, Opener
 
 SPAM = "WIN a free iPhone now"
 HAM = "Are we still on for lunch at one?"
@@ -322,3 +323,20 @@ def test_a_bug_is_a_500_that_shows_nothing(method: str, path: str) -> None:
     assert response.request_id == "abc"
     assert "Error in " in response.failure
     assert "canary" not in response.failure
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "*"])
+def test_no_method_is_allowed_twice(doors: Opener, path: str) -> None:
+    """Where nothing is known of a path, and where all of the server is meant."""
+    headers = doors("brain").ask("OPTIONS", path).headers
+    assert headers["allow"] == headers["access-control-allow-methods"] == "GET, HEAD, POST, OPTIONS"
+
+
+@pytest.mark.parametrize(("texts", "status"), [(16, 200), (17, 413)])
+def test_the_answer_to_a_batch_has_a_limit(monkeypatch: pytest.MonkeyPatch, texts: int, status: int) -> None:
+    """16 MiB of verdicts with clues; the work ends there."""
+    monkeypatch.setattr("despam.service.api.write_verdict", lambda *_: "a" * 1024 * 1024)
+    answer = BrainDoor(Settings()).ask(path="/classify/batch", body={"texts": [SPAM] * texts}, query="explain=true")
+    assert answer.status == status
+    if status == 413:
+        assert answer.json["error"].startswith("The answer would be larger than 16 MiB; ask for fewer texts")

@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from despam.errors import ModelError
 from despam.service import asgi
+from despam.service.exchange import Request, Response
 from despam.service.settings import Settings
 
 from .conftest import wait_for
@@ -167,7 +169,44 @@ def test_a_model_that_cannot_be_read_is_a_500_in_words() -> None:
         app.api
     status, found = status_of(asyncio.run(feed(app, [part(GOOD, more=False)])))
     assert (status, found) == (500, {"error": "The service is not set up right; its log says what is wrong."})
-    assert "none.safetensors" in json.loads(log[-1])["error"]
+    event, line = (json.loads(line) for line in log[-2:])
+    assert "none.safetensors" in event["error"]
+    assert (event["id"], line["status"], line["path"]) == (line["id"], 500, "/classify")
+    for method, expected in (("OPTIONS", 204), ("HEAD", 500)):
+        start, end = asyncio.run(feed(app, [], method=method, headers=[(b"x-request-id", b"mine")]))
+        assert (start["status"], end["body"]) == (expected, b"")
+        assert (b"x-request-id", b"mine") in start["headers"]
+        if method == "OPTIONS":
+            assert any(name == b"access-control-allow-headers" for name, _ in start["headers"])
+
+
+@pytest.mark.parametrize("held", [b"", b"{"])
+def test_a_request_that_is_cancelled_is_answered_and_stays_cancelled(held: bytes) -> None:
+    """The server that stops hears that it was, as asyncio wants it; no byte stays counted."""
+    app, log = make()
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if held and not app.held_bytes:
+            return part(held)
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        scope = {"type": "http", "method": "POST", "path": "/classify", "query_string": b"", "headers": []}
+        task = asyncio.create_task(app(scope, receive, send))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(run())
+    assert status_of(sent) == (503, {"error": "The service is stopping; send it again."})
+    assert json.loads(log[-1])["status"] == 503
+    assert app.held_bytes == 0
 
 
 def test_a_websocket_is_closed() -> None:
@@ -263,6 +302,25 @@ def listens(port: int) -> bool:
     """Say whether somebody listens on a port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize(("path", "query", "aside"), [
+    ("/classify", b"", False), ("/classify", b"q=1", False), ("/health", b"", False),
+    ("/classify", b"explain=true", True), ("/predict", b"a=b&%65xplain=true", True), ("/classify/batch", b"", True),
+])  # fmt: skip
+def test_much_work_is_done_beside_the_event_loop(path: str, query: bytes, aside: bool) -> None:
+    """Many texts and clues, however small the body; a single verdict is quicker than the way to a thread."""
+    app, _ = make()
+    threads = []
+    handle = app.api.handle
+
+    def note(request: Request) -> Response:
+        threads.append(threading.get_ident())
+        return handle(request)
+
+    app.api.handle = note  # type: ignore[method-assign]
+    asyncio.run(feed(app, [part(b'{"texts": []}', more=False)], path=path, query_string=query))
+    assert [thread != threading.get_ident() for thread in threads] == [aside]
 
 
 def test_a_large_body_is_judged_beside_the_event_loop() -> None:

@@ -156,6 +156,27 @@ def test_headers_are_found_whatever_their_case(doors: Opener, spelling: Any, mul
     assert handler(event)["statusCode"] == 415
 
 
+def test_a_list_in_two_headers_is_one_list(handler: Handler) -> None:
+    """The field that keeps them apart does so for all; of other headers the last one counts."""
+    event = recorded("load_balancer") | {"httpMethod": "GET", "path": "/model", "body": None}
+    tag = handler(event)["headers"]["ETag"]
+    for tags, status in (([tag, '"a"'], 304), (['"a"', tag], 304), (['"a"', '"b"'], 200)):
+        event["multiValueHeaders"]["if-none-match"] = tags
+        assert handler(event)["statusCode"] == status
+
+
+@pytest.mark.parametrize("field", ["queryStringParameters", "multiValueQueryStringParameters"])
+def test_a_load_balancer_hands_over_the_query_as_it_was_sent(handler: Handler, field: str) -> None:
+    """A REST API hands it over decoded."""
+    query = {"%65xplain": "t%72ue", "a": "b%3D&c"}
+    event = recorded("load_balancer")
+    del event["multiValueQueryStringParameters"]
+    event[field] = {name: [value] for name, value in query.items()} if field.startswith("multi") else query
+    assert "clues" in body_of(handler(event))
+    event = recorded("rest_v1") | {"multiValueQueryStringParameters": None, "queryStringParameters": query}
+    assert "clues" not in body_of(handler(event))
+
+
 def test_names_of_headers_are_remembered_up_to_a_limit(handler: Handler) -> None:
     """Whoever sends a new name with every request fills no memory, and is still answered."""
     event = recorded("rest_v1")
@@ -257,10 +278,23 @@ def test_the_invocations_id_is_the_request_id(handler: Handler) -> None:
 def test_an_answer_that_lambda_could_not_send_is_refused_in_words(handler: Handler) -> None:
     """6 MB is Lambda's limit, and its own error would carry no CORS header."""
     texts = [f"WIN {number} free iPhones now, call 0900 {number} " * 20 for number in range(1000)]
-    answer = handler({"texts": texts, "explain": True})
+    answer = handler({"texts": ["免費" * 1600] * 100, "explain": True})
     assert answer["statusCode"] == 413
     assert body_of(answer)["error"].startswith("The answer would be larger than AWS Lambda can send (6 MB)")
     assert handler({"texts": texts})["statusCode"] == 200
+
+
+def test_an_answer_that_lambda_could_not_send_is_not_made(handler: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work ends where its limit is passed: 40 texts would fill it, 100 are asked for."""
+    explained = []
+
+    def write(text: str, verdict: object, explain: bool) -> str:
+        explained.append(explain)
+        return "a" * 150_000
+
+    monkeypatch.setattr("despam.service.api.write_verdict", write)
+    assert handler({"texts": [SPAM] * 100, "explain": True})["statusCode"] == 413
+    assert len(explained) == 42
 
 
 def test_a_wrong_setting_is_said_in_the_log_and_tried_again(
@@ -275,7 +309,29 @@ def test_a_wrong_setting_is_said_in_the_log_and_tried_again(
     assert answer["statusCode"] == 500
     assert body_of(answer) == {"error": "The service is not set up right; its log says what is wrong."}
     assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
-    assert "DESPAM_REFRESH_SECONDS" in json.loads(capsys.readouterr().out)["error"]
+    assert "DESPAM_REFRESH_SECONDS" in json.loads(capsys.readouterr().out.splitlines()[0])["error"]
     monkeypatch.setenv("DESPAM_REFRESH_SECONDS", "30")
     monkeypatch.setenv("DESPAM_MODEL", "")
     assert handler(recorded("url"))["statusCode"] == 200
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "POST", "GET"])
+def test_a_wrong_setting_changes_no_rule(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    """A preflight passes, HEAD has no body, each answer has an id that stands in the log, and CloudWatch counts it."""
+    monkeypatch.setenv("DESPAM_ORIGINS", "https://a.example/path")
+    event = recorded("http_v2")
+    event["requestContext"]["http"]["method"] = method
+    answer = LambdaDoor()(event, types.SimpleNamespace(aws_request_id="c6af9ac6"))
+    headers = answer["headers"]
+    assert (headers["X-Request-Id"], headers["Access-Control-Allow-Origin"]) == ("c6af9ac6", "*")
+    if method == "OPTIONS":
+        assert (answer["statusCode"], answer["body"]) == (204, "")
+        assert "POST" in headers["Access-Control-Allow-Methods"]
+        assert "X-Api-Key" in headers["Access-Control-Allow-Headers"]
+    else:
+        assert (answer["statusCode"], bool(answer["body"])) == (500, method != "HEAD")
+    event_line, line = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (event_line["event"], event_line["id"]) == ("not set up", "c6af9ac6")
+    assert (line["id"], line["status"], line["errors"]) == ("c6af9ac6", answer["statusCode"], int(method != "OPTIONS"))

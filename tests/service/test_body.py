@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import sys
+import time
 
 import pytest
+
+from despam.errors import RequestRefused
+from despam.service.body import check_headers
 
 from .conftest import Door
 
@@ -93,6 +98,12 @@ TYPES: dict[str, tuple[dict[str, str], int, str]] = {
     "JSON of a kind": ({"Content-Type": "application/jsonp"}, 415, TYPE),
     "another charset": ({"Content-Type": "application/json; charset=latin-1"}, 415, CHARSET),
     "UTF-16 said": ({"Content-Type": 'application/json;charset="utf-16"'}, 415, CHARSET),
+    "another charset among others": ({"Content-Type": "application/json; a=b; charset = latin-1 ;c=d"}, 415, CHARSET),
+    "two charsets": ({"Content-Type": "application/json; charset=utf-8; charset=latin-1"}, 415, CHARSET),
+    "a type in a parameter": ({"Content-Type": "text/plain; a=application/json"}, 415, TYPE),
+    "no type": ({"Content-Type": "json"}, 415, TYPE),
+    "an empty kind of JSON": ({"Content-Type": "application/+json"}, 415, TYPE),
+    "a blank in the type": ({"Content-Type": "application/ json"}, 415, TYPE),
     "gzip said": ({"Content-Encoding": "gzip"}, 415, PACKED),
     "brotli said": ({"Content-Encoding": "br"}, 415, PACKED),
 }
@@ -103,7 +114,22 @@ GOOD_TYPES = [
     'application/json;charset="UTF-8"',
     "application/problem+json",
     "application/json;",
+    "application/json; odata=verbose",
+    "application/json ; odata=verbose ; CHARSET = UTF-8 ;",
+    "application/ld+json;profile=http://x",
+    'application/ld+json; profile="http://x;charset=latin-1"; charset=us-ascii',
+    'application/json; a="\\";charset=latin-1;\\\\"; charset=utf8',
+    "application/vnd.api+json; mycharset=latin-1",
 ]
+HOSTILE_TYPES = {
+    "blanks": "application/json;charset=" + " " * 60_000 + ",;,",
+    "blanks, quoted": 'application/json;charset="' + " " * 60_000 + '",;,',
+    "pluses": "application/" + "+json" * 12_000 + "!,",
+    "semicolons": "application/json" + ";" * 60_000 + ",",
+    "quotes": "application/json;" + '"' * 60_000,
+    "backslashes": 'application/json;a="' + "\\" * 60_000,
+    "charsets": "application/json" + ";charset=" * 6_000 + ",",
+}
 
 
 def check_next(door: Door) -> None:
@@ -135,6 +161,18 @@ def test_a_body_of_another_type_is_refused(door: Door, name: str) -> None:
 def test_json_is_json_however_it_is_written(door: Door, content_type: str) -> None:
     """Case, charset UTF-8 and structured suffixes are JSON."""
     assert door.ask(body=GOOD, headers={"Content-Type": content_type}).status == 200
+
+
+@pytest.mark.parametrize("name", HOSTILE_TYPES)
+def test_a_type_made_to_be_slow_is_read_at_once(name: str) -> None:
+    """Each took seconds, or could with another reader; 60 KB is what a head may hold. Best of three: no benchmark."""
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        with contextlib.suppress(RequestRefused):
+            check_headers(HOSTILE_TYPES[name], "")
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.05
 
 
 def test_a_body_without_a_type_is_taken_for_json(door: Door) -> None:
@@ -170,6 +208,16 @@ BATCHES: dict[str, tuple[object, str]] = {
     "null": ({"texts": None}, '"texts" must be an array of strings, not null.'),
     "1,001 texts": ({"texts": ["a"] * 1001}, "At most 1,000 texts at a time; this body has 1,001."),
 }
+
+
+def test_a_batch_with_clues_is_smaller(door: Door) -> None:
+    """100 texts are explained; of 101 none is. Without clues, 1,000 are judged."""
+    many = {"texts": ["a"] * 101}
+    answer = door.ask(path="/classify/batch", body=many, query="explain=true")
+    sentence = "At most 100 texts at a time with explain; this body has 101."
+    assert (answer.status, answer.json) == (400, {"error": sentence})
+    assert door.ask(path="/classify/batch", body={"texts": ["a"] * 100}, query="explain=true").status == 200
+    assert door.ask(path="/classify/batch", body={"texts": ["a"] * 1000}, query="explain=false").status == 200
 
 
 @pytest.mark.parametrize("name", BATCHES)

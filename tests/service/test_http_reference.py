@@ -38,7 +38,7 @@ def test_every_setting_stands_on_the_page(text: str) -> None:
 
 def test_the_errors_below_the_brain_stand_on_the_page(text: str) -> None:
     """Word by word."""
-    for status, sentence in (protocol.MALFORMED, protocol.HEAD_TOO_LONG, protocol.HEAD_TOO_SLOW):
+    for status, sentence in (protocol.MALFORMED, protocol.NO_HOST, protocol.HEAD_TOO_LONG, protocol.HEAD_TOO_SLOW):
         assert f"| {status} | {sentence} |" in text
 
 

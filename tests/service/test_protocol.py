@@ -75,7 +75,7 @@ MALFORMED = {
     "a Content-Length that is no number": b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
     "two lengths": b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
     "length and chunks": b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "a chunk that is none": b'POST /classify HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"tex\r\nWIN\r\n',
+    "a chunk that is none": b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{tex\r\nWIN\r\n",
     "a negative length": b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     "a NUL in the path": b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n",
     "bytes in the path": b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -293,13 +293,13 @@ def test_a_client_that_does_not_read_does_not_stop_others(http: HttpDoor) -> Non
 
 def test_a_client_that_does_not_read_is_cut_off(quick: HttpDoor) -> None:
     """Its place goes to others; what it would still have got is lost to it."""
-    body = json.dumps({"texts": ["win a free phone " * 300] * 150}).encode()
+    body = json.dumps({"text": "win a free phone " * 50_000}).encode()
     with dial(quick) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        for _ in range(8):
-            sock.sendall(post(body, path=b"/classify/batch?explain=true"))
-        time.sleep(3)
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            for _ in range(30):  # more megabytes than any buffer on the way
+                sock.sendall(post(body))
+            time.sleep(3)
             for _ in range(100):
                 assert sock.recv(1 << 20) or sock.sendall(b"GET /health HTTP/1.1\r\n\r\n") is None
     check_others(quick)

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -35,6 +36,28 @@ def test_sigterm_finishes_the_requests_under_way() -> None:
         status, _, answer = read_answer(sock)
     assert (status, json.loads(answer)["status"]) == (200, "success")
     assert door.process.wait(10) in (0, -signal.SIGTERM)
+    door.close()
+
+
+def test_what_outlasts_the_grace_period_is_refused_in_words() -> None:
+    """503 with CORS, and one line in the log like any other; no traceback of a task."""
+    code = (
+        "from despam.service import server; server.GRACE_SECONDS = 1; from despam.cli.main import run; "
+        "run(['serve', '--port', '0'])"
+    )
+    door = HttpDoor(Settings(), start=[sys.executable, "-c", code])
+    with dial(door) as sock:
+        sock.sendall(post()[:-5])
+        time.sleep(0.5)
+        door.process.terminate()
+        status, headers, body = read_answer(sock)
+        assert (status, json.loads(body)) == (503, {"error": "The service is stopping; send it again."})
+        assert (headers["access-control-allow-origin"], headers["connection"]) == ("*", "close")
+        assert sock.recv(1) == b""
+    door.process.wait(10)
+    line = next(line for line in map(json.loads, door.log.splitlines()) if "status" in line)
+    assert (line["id"], line["path"], line["status"]) == (headers["x-request-id"], "/classify", 503)
+    assert "ASGI" not in door.log
     door.close()
 
 

@@ -56,6 +56,8 @@ def test_origins_are_read_as_people_write_them(text: str, origins: tuple[str, ..
     ({"DESPAM_ORIGINS": ","}, "DESPAM_ORIGINS"),
     ({"DESPAM_API_KEY": "schl\u00fcssel"}, "DESPAM_API_KEY"),
     ({"DESPAM_API_KEY": "a\nb"}, "DESPAM_API_KEY"),
+    ({"DESPAM_API_KEY": "correct-horse "}, "DESPAM_API_KEY"),
+    ({"DESPAM_API_KEY": " correct-horse"}, "DESPAM_API_KEY"),
 ])  # fmt: skip
 def test_a_setting_that_cannot_be_right_is_refused_by_name(environ: dict[str, str], name: str) -> None:
     """One sentence, before anything starts; a key is never repeated."""

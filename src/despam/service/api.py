@@ -45,12 +45,14 @@ if TYPE_CHECKING:
 
 READ = "GET, HEAD, OPTIONS"
 WRITE = "POST, OPTIONS"
+ANY = "GET, HEAD, POST, OPTIONS"
 
 SECURITY = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "cross-origin"),
 )
+LIMIT_ANSWER_BYTES = 16 * 1024 * 1024
 CLOSED = "default-src 'none'; frame-ancestors 'none'"
 EXPOSED = ("Access-Control-Expose-Headers", "ETag, Retry-After, X-Request-Id")
 PREFLIGHT = (
@@ -61,6 +63,7 @@ PREFLIGHT = (
 KEY_WRONG = "This needs an API key; send a right one in the header X-Api-Key."
 NOT_FOUND = "There is nothing at this path; GET /openapi.json lists what there is."
 NOT_SET_UP = "The service is not set up right; its log says what is wrong."
+ANSWER_TOO_LONG = "The answer would be larger than 16 MiB; ask for fewer texts at a time, or without explain."
 INTERNAL = "Something went wrong here; the log says what, under the id in X-Request-Id."
 
 
@@ -77,6 +80,7 @@ class Api:
         self.live = live
         self.origins = origins
         self.api_key = api_key
+        self.answer_limit = (LIMIT_ANSWER_BYTES, ANSWER_TOO_LONG)  # of a batch; a door may have a lower one
         self.heads: dict[tuple[str, str], Headers] = {}
         self.id_start = os.urandom(6).hex()
         self.id_next = itertools.count(1).__next__
@@ -130,7 +134,7 @@ class Api:
             return methods[method](request)
         if methods is None:
             methods = {"GET": self.page} if self.has_page(request.path) else None
-        allowed = f"{READ}, {WRITE}" if methods is None else READ if "GET" in methods else WRITE
+        allowed = ANY if methods is None else READ if "GET" in methods else WRITE
         if method == "OPTIONS":
             return Response(
                 204, (*self.head("preflight", request), ("Access-Control-Allow-Methods", allowed), ("Allow", allowed))
@@ -229,7 +233,9 @@ class Api:
         model = self.live.current()
         counts = {"SPAM": 0, "HAM": 0, "errors": 0}
         results = []
-        for text in read_texts(request.body):
+        limit_bytes, too_long = self.answer_limit
+        size = 0  # in characters: never more than the bytes
+        for text in read_texts(request.body, explain):
             try:
                 verdict = model.classify(check_text(text))
             except RequestRefused as error:
@@ -238,6 +244,9 @@ class Api:
             else:
                 counts[verdict.classification] += 1
                 results.append(write_verdict(verdict.text, verdict, explain))
+            size += len(results[-1])
+            if size > limit_bytes:
+                raise RequestRefused(413, too_long)
         response = Response(200, self.head("json", request), encode(f'{{"results": [{", ".join(results)}]}}'))
         response.model = model.version
         response.batch = counts
@@ -318,10 +327,17 @@ class Api:
         return response
 
 
-def not_set_up() -> Response:
-    """Answer for a brain that could not be wired: in words, and readable from any page."""
-    head = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Access-Control-Allow-Origin", "*"))
-    return Response(500, head + SECURITY, encode(write_error(NOT_SET_UP)))
+class Unready(Api):
+    """The brain of a service that could not be wired: a preflight is answered, all else is a 500 in words."""
+
+    def __init__(self) -> None:
+        super().__init__(live=None)  # type: ignore[arg-type]  # nothing below asks for a model
+
+    def dispatch(self, request: Request, route: str) -> Response:
+        """Refuse, so that any page can read it."""
+        if request.method == "OPTIONS":
+            return super().dispatch(request, route)
+        raise RequestRefused(500, NOT_SET_UP)
 
 
 def write_json(found: dict[str, object]) -> bytes:

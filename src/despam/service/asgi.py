@@ -11,20 +11,21 @@ word of the request.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 
 from despam.errors import DespamError, RequestRefused
-from despam.service.api import not_set_up
+from despam.service.api import Unready
 from despam.service.body import LIMIT_BYTES, TOO_LARGE
-from despam.service.exchange import WANTED, Request, Response
+from despam.service.exchange import LISTS, WANTED, Request, Response
 from despam.service.log import to_stderr, write_event, write_line
 from despam.service.metrics import Metrics
 from despam.service.settings import Settings, build, from_environ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from typing import Any
 
     from despam.service.api import Api
@@ -40,6 +41,8 @@ DRAIN_BYTES = 8 * LIMIT_BYTES  # read on and throw away, so that a client that o
 THREAD_BYTES = 16 * 1024  # a larger body is worth a millisecond or more: it must not hold up the others
 HELD_BYTES = 64 * LIMIT_BYTES  # of all bodies under way together: many slow clients must not fill the memory
 TOO_MUCH = "Too much is being sent at once; try again in a moment."
+BATCH = "/classify/batch"
+STOPPING = "The service is stopping; send it again."
 HEADS = 200  # kinds of answers times origins are fewer; no client may make this grow
 BODILESS = frozenset(("GET", "HEAD", "OPTIONS"))
 WANTED_BYTES = {name.encode(): name for name in WANTED}
@@ -95,28 +98,40 @@ class App:
         try:
             api = self.built or self.api
         except DespamError as error:
-            self.log(write_event("not set up", error=str(error)))
-            await self.send(not_set_up(), True, send)
+            response = Unready().handle(request)
+            self.log(write_event("not set up", id=response.request_id, error=str(error)))
+            await self.send(response, True, send)
+            self.record(request, response, start)
             return
         close = False
         try:
-            if request.method not in BODILESS:
-                request.body = await self.read_body(receive)
-            if len(request.body) > THREAD_BYTES:
-                response = await asyncio.get_running_loop().run_in_executor(None, api.handle, request)
-            else:
-                response = api.handle(request)
+            response = await self.work(api, request, receive)
         except RequestRefused as error:
-            response = api.refuse(request, error)
-            response.route = request.path if request.path in api.routes else response.route
+            response = refuse(api, request, error)
             close = True  # what is left of the body must not be taken for the next request
         except ConnectionResetError:
             self.log(write_event("client went away"))
             return
-        finally:
-            self.held_bytes -= len(request.body)
+        except asyncio.CancelledError:
+            # a server that stops cancels what had its time; whoever cancelled learns of it, the client too
+            response = refuse(api, request, RequestRefused(503, STOPPING))
+            with contextlib.suppress(Exception):
+                await self.send(response, True, send)
+            self.record(request, response, start)
+            raise
         await self.send(response, close, send)
         self.record(request, response, start)
+
+    async def work(self, api: Api, request: Request, receive: Receive) -> Response:
+        """Read the body, and ask the brain, beside the event loop if it is much."""
+        try:
+            if request.method not in BODILESS:
+                request.body = await self.read_body(receive)
+            if len(request.body) > THREAD_BYTES or is_work(request):
+                return await asyncio.get_running_loop().run_in_executor(None, api.handle, request)
+            return api.handle(request)
+        finally:
+            self.held_bytes -= len(request.body)
 
     def record(self, request: Request, response: Response, start: float) -> None:
         """Count and log one answer."""
@@ -175,17 +190,37 @@ class App:
         await send({"type": "http.response.body", "body": response.body})
 
 
+def refuse(api: Api, request: Request, error: RequestRefused) -> Response:
+    """Refuse in the brain's words what did not get as far as its routes."""
+    response = api.refuse(request, error)
+    response.route = request.path if request.path in api.routes else response.route
+    return response
+
+
+def is_work(request: Request) -> bool:
+    """Say whether even a small body may be much work: many texts, or clues; `explain` may be written with escapes."""
+    return request.path == BATCH or "explain" in request.query or "%" in request.query
+
+
 def read_request(scope: Scope) -> Request:
     """Read everything but the body."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     if root and path.startswith(root):
         path = path[len(root) :] or "/"
-    headers = {}
-    for name, value in scope["headers"]:
-        if name in WANTED_BYTES:
-            headers[WANTED_BYTES[name]] = value.decode("latin-1")
+    headers = read_headers(scope["headers"])
     return Request(scope["method"], path, headers, b"", scope["query_string"].decode("latin-1"))
+
+
+def read_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Read the headers that the brain wants; blanks around a value are none of it, and lists are joined."""
+    headers: dict[str, str] = {}
+    for name, raw in pairs:
+        if name in WANTED_BYTES:
+            wanted = WANTED_BYTES[name]
+            value = raw.decode("latin-1").strip(" \t")
+            headers[wanted] = f"{headers[wanted]}, {value}" if wanted in LISTS and wanted in headers else value
+    return headers
 
 
 def create_app(settings: Settings | None = None, log: Callable[[str], None] = to_stderr) -> App:

@@ -16,8 +16,8 @@ import os
 import time
 
 from despam.errors import DespamError, RequestRefused
-from despam.service.api import Api, not_set_up, write_json
-from despam.service.exchange import ID_CHARACTERS, WANTED, Request, Response
+from despam.service.api import Api, Unready, write_json
+from despam.service.exchange import ID_CHARACTERS, LISTS, WANTED, Request, Response
 from despam.service.log import to_stdout, write_emf_line, write_event
 from despam.service.settings import build, from_environ
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Lambda sends back at most 6 MB, counted as JSON text: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 LIMIT_ANSWER_BYTES = 6 * 1024 * 1024 - 64 * 1024
 TOO_LONG = "The answer would be larger than AWS Lambda can send (6 MB); ask for fewer texts at a time."
+ANSWER_LIMIT = (LIMIT_ANSWER_BYTES, TOO_LONG)  # quoting makes it longer, never shorter: what is longer need not be made
 ODD_EVENT = "The event has the form of no known kind of request."
 
 
@@ -52,10 +53,13 @@ SPELLINGS = Spellings()
 class Door:
     """A handler around a brain; without one it wires its own from the environment at the first event."""
 
-    __slots__ = ("api",)
+    __slots__ = ("api", "failure")
 
     def __init__(self, api: Api | None = None) -> None:
         self.api = api
+        self.failure = ""  # why there is no brain
+        if api is not None:
+            api.answer_limit = ANSWER_LIMIT
 
     def __call__(self, event: Any, context: Any = None) -> dict[str, Any]:
         """Answer an event in the form that its sender expects."""
@@ -63,8 +67,6 @@ class Door:
         api = self.api
         if api is None:
             api = self.open()
-            if api is None:
-                return write_answer(not_set_up(), event)
         try:
             request = read_event(event, api)
         except Exception as error:  # noqa: BLE001  the door: an event of no known form is the client's or the gateway's
@@ -78,16 +80,20 @@ class Door:
             response = api.redirect(request, slash) if slash else api.handle(request)
         if len(response.body) > LIMIT_ANSWER_BYTES // 4 and is_too_long(response.body):
             response = api.refuse(request, RequestRefused(413, TOO_LONG))
+        if self.failure:
+            to_stdout(write_event("not set up", id=response.request_id, error=self.failure))
         to_stdout(write_emf_line(request.method, response, (time.perf_counter() - start) * 1000))
         return write_answer(response, event)
 
-    def open(self) -> Api | None:
-        """Wire the brain; when that fails say why in the log, and try again at the next event."""
+    def open(self) -> Api:
+        """Wire the brain; when that fails keep why, and try again at the next event."""
+        self.failure = ""
         try:
             self.api = build(from_environ(os.environ))
         except DespamError as error:
-            to_stdout(write_event("not set up", error=str(error)))
-            self.api = None
+            self.failure = str(error)
+            return Unready()
+        self.api.answer_limit = ANSWER_LIMIT
         return self.api
 
 
@@ -135,7 +141,7 @@ def read_headers(event: dict[str, Any]) -> dict[str, str]:
     if not headers and type(multiple) is dict:
         for name, values in multiple.items():
             if (wanted := SPELLINGS[name]) and type(values) is list and values:
-                found[wanted] = str(values[-1])
+                found[wanted] = ", ".join(map(str, values)) if wanted in LISTS else str(values[-1])
     elif type(headers) is dict:
         for name, value in headers.items():
             if (wanted := SPELLINGS[name]) and value is not None:
@@ -144,16 +150,21 @@ def read_headers(event: dict[str, Any]) -> dict[str, str]:
 
 
 def read_query(event: dict[str, Any]) -> str:
-    """Write the decoded query of payload 1.0 as a query string again."""
+    """Write the query of payload 1.0 as a query string again: decoded by a REST API, as sent by a load balancer."""
     single = event.get("queryStringParameters")
     multiple = event.get("multiValueQueryStringParameters")
-    if not single and not multiple:
+    if type(multiple) is dict and multiple:
+        pairs = [(name, value) for name, values in multiple.items() for value in values or ()]
+    elif type(single) is dict and single:
+        pairs = list(single.items())
+    else:
         return ""
+    context = event.get("requestContext")
+    if type(context) is dict and "elb" in context:
+        return "&".join(f"{name}={value}" for name, value in pairs)
     from urllib.parse import urlencode
 
-    if type(multiple) is dict and multiple:
-        return urlencode([(name, value) for name, values in multiple.items() for value in values or ()])
-    return urlencode(single) if type(single) is dict else ""
+    return urlencode(pairs)
 
 
 def read_body(event: dict[str, Any]) -> bytes:
@@ -244,3 +255,5 @@ def write_answer(response: Response, event: Any) -> dict[str, Any]:
 handler = Door()
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
     handler.open()
+    if handler.failure:
+        to_stdout(write_event("not set up", error=handler.failure))

@@ -21,6 +21,8 @@ EXPLAIN_WRONG = '"explain" in the query must be true or false, once.'
 # the headers that the brain reads; doors need not hand over others
 WANTED = ("accept-encoding", "content-type", "content-encoding", "x-api-key", "origin", "if-none-match", "x-request-id")
 
+LISTS = frozenset(("accept-encoding", "if-none-match"))  # those that may stand several times, and then are one list
+
 
 class Request:
     """What a door hands over: header names in lower case, the path without any prefix, the query as sent."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 
-from despam.service.body import LIMIT_TEXTS, NO_TEXT
+from despam.service.body import LIMIT_EXPLAINED, LIMIT_TEXTS, NO_TEXT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,9 +144,9 @@ REFUSED = {
     400: "The body is no JSON object in UTF-8 with what is asked for, or a parameter is wrong; says which.",
     401: "An API key is needed in X-Api-Key, and this one is missing or wrong.",
     408: "The body did not arrive in time.",
-    413: "The body is larger than 1 MiB.",
+    413: "The body is larger than 1 MiB, or the answer would be larger than 16 MiB (on AWS Lambda 6 MB).",
     415: "The body is sent as something other than JSON in UTF-8, or compressed.",
-    503: "Too much is being sent at once; Retry-After says when to try again.",
+    503: "Too much is being sent at once, or the server is stopping; Retry-After says when to try again.",
     500: "Something went wrong here; never shows internals.",
 }
 
@@ -211,7 +211,8 @@ def describe(keyed: bool) -> Schema:
             "texts": {
                 "type": "array",
                 "maxItems": LIMIT_TEXTS,
-                "description": "Strings; anything else gets an error in its place.",
+                "description": "Strings; anything else gets an error in its place. "
+                f"With explain at most {LIMIT_EXPLAINED}.",
             }
         },
         "required": ["texts"],

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from asyncio import CancelledError
 
 import uvicorn
 
@@ -28,15 +29,12 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 30
 
 
-SAID = ("Invalid HTTP request received.", "Unsupported upgrade request.")
-
-
 class LogHandler(logging.Handler):
     """uvicorn's own words as JSON lines: its format strings, never their arguments or a traceback."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; what protocol.py says itself is not said twice."""
-        if record.msg in SAID:
+        """Write one line; of a request that was cancelled the app has written it."""
+        if record.exc_info and record.exc_info[0] is CancelledError:
             return
         facts = {"exception": record.exc_info[0].__name__} if record.exc_info and record.exc_info[0] else {}
         to_stderr(write_event(f"uvicorn: {str(record.msg).strip()}", **facts))

@@ -49,6 +49,10 @@ class Settings:
             raise SettingError("DESPAM_REFRESH_SECONDS must be a number of seconds, 0 or more.")
         if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):
             raise SettingError("DESPAM_API_KEY must consist of printable ASCII characters: it travels in a header.")
+        if self.api_key is not None and self.api_key != self.api_key.strip():
+            raise SettingError(
+                "DESPAM_API_KEY begins or ends with a blank, which a header loses on its way: leave it out."
+            )
         if not self.origins:
             raise SettingError("DESPAM_ORIGINS must be * or origins such as https://example.org, separated by commas.")
         for origin in self.origins:
