@@ -369,9 +369,12 @@ def long_batch(tmp_path: Path) -> Path:
 
 
 def stopped_part(
-    folder: Path, small_model: Path, source: Path, how: signal.Signals, *, group: bool = True
+    folder: Path, small_model: Path, source: Path, how: signal.Signals, *, group: bool = True, background: bool = False
 ) -> tuple[int, str]:
-    """Start a batch, stop it once it has written something, and give its exit code and stderr."""
+    """Start a batch, stop it once it has written something, and give its exit code and stderr.
+
+    A script leaves Ctrl-C ignored in what it starts with `&`, in the background.
+    """
     arguments = ["classify", "-m", str(small_model), "--batch", str(source), "-o", "out.jsonl", "--jobs", "2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "despam", *arguments],
@@ -379,6 +382,7 @@ def stopped_part(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if background else None,
     )
     part = folder / "out.jsonl.part"
     deadline = time.monotonic() + 60
@@ -432,8 +436,9 @@ def test_ctrl_c_between_writing_and_counting_loses_no_row(
     assert len(lines(Path("out.jsonl"))) == 3
 
 
-def test_sigterm_stops_as_ctrl_c_does(small_model: Path, long_batch: Path, tmp_path: Path) -> None:
-    code, said = stopped_part(tmp_path, small_model, long_batch, signal.SIGTERM, group=False)
+@pytest.mark.parametrize("background", [False, True])
+def test_sigterm_stops_as_ctrl_c_does(small_model: Path, long_batch: Path, tmp_path: Path, *, background: bool) -> None:
+    code, said = stopped_part(tmp_path, small_model, long_batch, signal.SIGTERM, group=False, background=background)
     assert code == 130
     assert said.startswith("stopped after ")
     assert lines(tmp_path / "out.jsonl.part")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from despam.cli import streams
 from despam.cli.data_options import same_file
 from despam.cli.resume import digest, note_path, open_part, whole_lines
 from despam.corpus import Plan, blocks
@@ -248,7 +248,7 @@ class Batch:
     def run(self, model: Model, *, resume: bool, tell: Tell) -> None:
         """Classify everything and put OUT in place."""
         if self.to_stdout:
-            self.write(model, sys.stdout.buffer, tell)
+            self.write(model, streams.flow(), tell)
             return
         try:
             with open_part(self.part, self.note(model), resume=resume) as (file, rows, errors):

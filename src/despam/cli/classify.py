@@ -130,7 +130,10 @@ def read_bytes(path: str | None) -> bytes:
     if path in (None, "-"):
         if path is None and sys.stdin.isatty():
             raise click.UsageError("no text; give it as an argument, with -f FILE, or through stdin")
-        data = sys.stdin.buffer.read(FILE_LIMIT_BYTES + 1)
+        try:
+            data = sys.stdin.buffer.read(FILE_LIMIT_BYTES + 1)
+        except OSError as error:
+            raise DataError(f"stdin cannot be read ({error.strerror}); name a file with -f") from None
     else:
         assert path is not None
         try:
@@ -181,7 +184,7 @@ def run_batch(model: Model, options: dict[str, Any]) -> int:
 
     job = Job(Plan(text_column=options["text_column"], mail=options["mail"]), options["keep_text"])
     batch = Batch(options["batch"], options["output"], job, options["jobs"] or available_cores())
-    stopped_before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # as Ctrl-C
+    stopped_before = signal.signal(signal.SIGTERM, stop)
     try:
         with Meter(options["batch"]) as meter:
             batch.run(model, resume=options["resume"], tell=meter)
@@ -197,6 +200,11 @@ def run_batch(model: Model, options: dict[str, Any]) -> int:
     finally:
         signal.signal(signal.SIGTERM, stopped_before)
     return summarise(batch, options)
+
+
+def stop(*_: object) -> None:
+    """Stop as Ctrl-C does, whose own signal a script's background jobs ignore."""
+    raise KeyboardInterrupt
 
 
 def available_cores() -> int:
