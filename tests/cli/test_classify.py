@@ -124,6 +124,37 @@ def test_output_works_in_a_terminal_that_knows_ascii_only(despam: Run, small_mod
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("charset", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32", "utf-32-be", "gzip", "gzip utf-16"])
+def test_a_text_is_the_same_in_every_encoding_and_packed(
+    despam: Run, small_model: Path, tmp_path: Path, charset: str
+) -> None:
+    mark = "\ufeff" if charset.endswith("-be") else ""
+    data = (mark + SPAM).encode(charset.removeprefix("gzip").strip() or "utf-8")
+    (tmp_path / "text.txt").write_bytes(gzip.compress(data) if charset.startswith("gzip") else data)
+    plain = despam("classify", "-m", small_model, "--json", SPAM)
+    from_file = despam("classify", "-m", small_model, "--json", "-f", "text.txt")
+    assert (from_file.returncode, from_file.stdout, from_file.stderr) == (0, plain.stdout, "")
+    piped = despam("classify", "-m", small_model, "--json", stdin=(tmp_path / "text.txt").read_bytes())
+    assert (piped.returncode, piped.stdout, piped.stderr) == (0, plain.stdout, "")
+
+
+def test_a_packed_mail_is_a_mail_and_a_packed_file_has_limits(despam: Run, small_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "mail.eml").write_bytes(MAIL)
+    packed = gzip.compress(MAIL)
+    (tmp_path / "packed.eml.gz").write_bytes(packed)
+    (tmp_path / "cut.txt.gz").write_bytes(packed[:-20])
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"a" * (65 << 20), 1))
+    words = ("classify", "-m", small_model, "--json", "-f")
+    assert despam(*words, "packed.eml.gz").stdout == despam(*words, "mail.eml").stdout
+    for name, sentence in (
+        ("cut.txt.gz", "cut.txt.gz: the gzip file is cut short or damaged; get it again"),
+        ("bomb.gz", "bomb.gz: is larger than 64 MiB, no message; for many messages use --batch"),
+    ):
+        done = despam(*words, name)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.startswith(f"Error: {sentence}")
+
+
 def test_bytes_that_are_no_utf8_are_read_and_said(despam: Run, small_model: Path) -> None:
     done = despam("classify", "-m", small_model, stdin=b"caf\xe9 at noon")
     assert (done.returncode, done.stderr) == (0, "-: not UTF-8; read as Windows-1252.\n")

@@ -7,6 +7,7 @@ one is said first.
 
 from __future__ import annotations
 
+import codecs
 import os
 import signal
 import sys
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from despam.core.model import Model, Verdict
 
 FILE_LIMIT_BYTES = 64 << 20  # a larger file is no message
+MARKS = (  # a mark of UTF-32 begins with one of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 @click.command(name="classify")
@@ -114,10 +121,11 @@ def classify_one(model: Model, text: str | None, options: dict[str, Any]) -> Ver
     """Classify a text given, a file, or stdin."""
     mail = options["mail"]
     if text is None:
-        data = read_bytes(options["path"])
-        if mail or (options["path"] or "").lower().endswith(".eml"):
+        name = options["path"] or "-"
+        data = unpack(read_bytes(options["path"]), name)
+        if mail or name.lower().removesuffix(".gz").endswith(".eml"):
             return model.classify_mail(data)
-        text = decode_text(data, options["path"] or "-")
+        text = decode_text(data, name)
     elif mail:
         return model.classify_mail(os.fsencode(text))
     if not text.strip():
@@ -143,17 +151,37 @@ def read_bytes(path: str | None) -> bytes:
             raise DataError("is a folder; classify its files with --batch", path) from None
         except OSError as error:
             raise DataError(f"cannot be read ({error.strerror}); check the path", path) from None
+    return check_size(data, path or "-")
+
+
+def check_size(data: bytes, path: str) -> bytes:
+    """Refuse what is no message by its size."""
     if len(data) > FILE_LIMIT_BYTES:
-        raise DataError(
-            f"is larger than {FILE_LIMIT_BYTES >> 20} MiB, no message; for many messages use --batch", path or "-"
-        )
+        raise DataError(f"is larger than {FILE_LIMIT_BYTES >> 20} MiB, no message; for many messages use --batch", path)
     return data
+
+
+def unpack(data: bytes, path: str) -> bytes:
+    """Unpack gzip, up to the same size; anything else stays as it is."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    import gzip
+    import io
+    import zlib
+
+    try:
+        return check_size(gzip.GzipFile(fileobj=io.BytesIO(data)).read(FILE_LIMIT_BYTES + 1), path)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError("the gzip file is cut short or damaged; get it again from where it came from", path) from None
 
 
 def decode_text(data: bytes, path: str) -> str:
     """Turn a file's bytes into text, saying so where they are no UTF-8."""
     from despam.corpus.opening import decode, no_text
 
+    for mark, charset in MARKS:
+        if data.startswith(mark):
+            return data.decode(charset, "replace")
     if complaint := no_text(data[:8192]):
         raise DataError(complaint, path)
     text, charset = decode(data.removeprefix(b"\xef\xbb\xbf"))
