@@ -76,8 +76,22 @@ def test_deploy_and_destroy_from_the_shell(aws: Ministack) -> None:
     assert "next: despam publish MODEL --registry s3://shell-registry-" in run.stderr
     again = json.loads(despam("deploy", "--stack", "shell", "--yes", "--json").stdout)
     assert (again["url"], again["changed"]) == (run.stdout.strip(), False)
+    _a_dry_run_of_destroy_changes_nothing(run.stdout.strip(), aws)
     gone = despam("destroy", "--stack", "shell", "--with-registry", "--yes")
     assert (gone.returncode, gone.stdout) == (0, "shell removed, with its registry\n")
+
+
+def _a_dry_run_of_destroy_changes_nothing(url: str, aws: Ministack) -> None:
+    """What would go and what stays is a result, to stdout; `--yes` does not overrule it."""
+    run = despam("destroy", "--stack", "shell", "--dry-run", "--yes")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "  the stack shell: function, rest front, role and logs" in run.stdout
+    assert "What stays: the bucket shell-registry-" in run.stdout
+    run = despam("destroy", "--stack", "shell", "--dry-run", "--with-registry")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "  the stack shell-registry and its bucket shell-registry-" in run.stdout
+    assert "What stays" not in run.stdout
+    assert aws.ask(url, "classify", {"text": "hello"}).status == 200
 
 
 def test_without_a_terminal_and_without_yes_nothing_is_done(aws: Ministack) -> None:
