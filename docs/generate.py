@@ -47,7 +47,7 @@ def cli_page() -> str:
 
 def help_of(name: str, command: click.Command) -> str:
     """Return a command's help as a terminal of WIDTH columns shows it."""
-    settings = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    settings = {**cli.context_settings, **command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
     lines = command.get_help(click.Context(command, info_name=name, **settings)).splitlines()
     return "\n".join(line.rstrip() for line in lines)
 

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 from despam.aws import bundle
+from despam.core.model import Model
 
 from .conftest import MACHINE, Ministack
 
@@ -39,11 +40,20 @@ def test_bundle_as_json(tmp_path: Path) -> None:
 
 
 def test_bundle_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    """Exit code 3 and one line."""
+    """Said before anything is packed."""
     run = despam("bundle", "--arch", MACHINE, "-o", tmp_path / "missing" / "lambda.zip")
-    assert run.returncode == 3
-    assert run.stderr.count("\n") == 1
-    assert "No such file or directory" in run.stderr
+    assert run.returncode == 2
+    assert "lambda.zip does not exist; make it first" in run.stderr
+
+
+def test_a_bundle_is_not_written_over_its_model(tmp_path: Path, bundled: Model) -> None:
+    """The only copy of a model may be the one that is carried."""
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(Path(bundled.path).read_bytes())
+    run = despam("bundle", "--arch", MACHINE, "-m", model, "-o", model)
+    assert run.returncode == 2
+    assert "model.safetensors is the MODEL; name another file" in run.stderr
+    assert model.read_bytes() == Path(bundled.path).read_bytes()
 
 
 def test_a_dry_run_prints_plan_and_template_and_needs_no_account(no_aws: None) -> None:
@@ -66,8 +76,22 @@ def test_deploy_and_destroy_from_the_shell(aws: Ministack) -> None:
     assert "next: despam publish MODEL --registry s3://shell-registry-" in run.stderr
     again = json.loads(despam("deploy", "--stack", "shell", "--yes", "--json").stdout)
     assert (again["url"], again["changed"]) == (run.stdout.strip(), False)
+    _a_dry_run_of_destroy_changes_nothing(run.stdout.strip(), aws)
     gone = despam("destroy", "--stack", "shell", "--with-registry", "--yes")
     assert (gone.returncode, gone.stdout) == (0, "shell removed, with its registry\n")
+
+
+def _a_dry_run_of_destroy_changes_nothing(url: str, aws: Ministack) -> None:
+    """What would go and what stays is a result, to stdout; `--yes` does not overrule it."""
+    run = despam("destroy", "--stack", "shell", "--dry-run", "--yes")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "  the stack shell: function, rest front, role and logs" in run.stdout
+    assert "What stays: the bucket shell-registry-" in run.stdout
+    run = despam("destroy", "--stack", "shell", "--dry-run", "--with-registry")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "  the stack shell-registry and its bucket shell-registry-" in run.stdout
+    assert "What stays" not in run.stdout
+    assert aws.ask(url, "classify", {"text": "hello"}).status == 200
 
 
 def test_without_a_terminal_and_without_yes_nothing_is_done(aws: Ministack) -> None:

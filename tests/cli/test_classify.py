@@ -18,6 +18,7 @@ from click.testing import CliRunner
 import despam as package
 from despam.cli import batch
 from despam.cli.classify import command
+from despam.cli.resume import PIECE_BYTES, PIECES, digest, places
 
 from .conftest import Run, on_a_terminal
 
@@ -121,6 +122,37 @@ def test_output_works_in_a_terminal_that_knows_ascii_only(despam: Run, small_mod
         "classify", "-m", small_model, "--explain", "кредит win £5 😀", PYTHONIOENCODING="ascii", PYTHONUTF8="0"
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("charset", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32", "utf-32-be", "gzip", "gzip utf-16"])
+def test_a_text_is_the_same_in_every_encoding_and_packed(
+    despam: Run, small_model: Path, tmp_path: Path, charset: str
+) -> None:
+    mark = "\ufeff" if charset.endswith("-be") else ""
+    data = (mark + SPAM).encode(charset.removeprefix("gzip").strip() or "utf-8")
+    (tmp_path / "text.txt").write_bytes(gzip.compress(data) if charset.startswith("gzip") else data)
+    plain = despam("classify", "-m", small_model, "--json", SPAM)
+    from_file = despam("classify", "-m", small_model, "--json", "-f", "text.txt")
+    assert (from_file.returncode, from_file.stdout, from_file.stderr) == (0, plain.stdout, "")
+    piped = despam("classify", "-m", small_model, "--json", stdin=(tmp_path / "text.txt").read_bytes())
+    assert (piped.returncode, piped.stdout, piped.stderr) == (0, plain.stdout, "")
+
+
+def test_a_packed_mail_is_a_mail_and_a_packed_file_has_limits(despam: Run, small_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "mail.eml").write_bytes(MAIL)
+    packed = gzip.compress(MAIL)
+    (tmp_path / "packed.eml.gz").write_bytes(packed)
+    (tmp_path / "cut.txt.gz").write_bytes(packed[:-20])
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"a" * (65 << 20), 1))
+    words = ("classify", "-m", small_model, "--json", "-f")
+    assert despam(*words, "packed.eml.gz").stdout == despam(*words, "mail.eml").stdout
+    for name, sentence in (
+        ("cut.txt.gz", "cut.txt.gz: the gzip file is cut short or damaged; get it again"),
+        ("bomb.gz", "bomb.gz: is larger than 64 MiB, no message; for many messages use --batch"),
+    ):
+        done = despam(*words, name)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.startswith(f"Error: {sentence}")
 
 
 def test_bytes_that_are_no_utf8_are_read_and_said(despam: Run, small_model: Path) -> None:
@@ -287,6 +319,7 @@ def test_a_resumed_batch_remembers_the_errors_before(despam: Run, small_model: P
         "model": model,
         "input": str(tmp_path / "a.jsonl"),
         "size": size,
+        "content": digest(tmp_path / "a.jsonl"),
         "plan": [None, None, False, True],
         "keep_text": False,
     }
@@ -367,9 +400,12 @@ def long_batch(tmp_path: Path) -> Path:
 
 
 def stopped_part(
-    folder: Path, small_model: Path, source: Path, how: signal.Signals, *, group: bool = True
+    folder: Path, small_model: Path, source: Path, how: signal.Signals, *, group: bool = True, background: bool = False
 ) -> tuple[int, str]:
-    """Start a batch, stop it once it has written something, and give its exit code and stderr."""
+    """Start a batch, stop it once it has written something, and give its exit code and stderr.
+
+    A script leaves Ctrl-C ignored in what it starts with `&`, in the background.
+    """
     arguments = ["classify", "-m", str(small_model), "--batch", str(source), "-o", "out.jsonl", "--jobs", "2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "despam", *arguments],
@@ -377,6 +413,7 @@ def stopped_part(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if background else None,
     )
     part = folder / "out.jsonl.part"
     deadline = time.monotonic() + 60
@@ -430,8 +467,9 @@ def test_ctrl_c_between_writing_and_counting_loses_no_row(
     assert len(lines(Path("out.jsonl"))) == 3
 
 
-def test_sigterm_stops_as_ctrl_c_does(small_model: Path, long_batch: Path, tmp_path: Path) -> None:
-    code, said = stopped_part(tmp_path, small_model, long_batch, signal.SIGTERM, group=False)
+@pytest.mark.parametrize("background", [False, True])
+def test_sigterm_stops_as_ctrl_c_does(small_model: Path, long_batch: Path, tmp_path: Path, *, background: bool) -> None:
+    code, said = stopped_part(tmp_path, small_model, long_batch, signal.SIGTERM, group=False, background=background)
     assert code == 130
     assert said.startswith("stopped after ")
     assert lines(tmp_path / "out.jsonl.part")
@@ -503,6 +541,77 @@ def test_resume_refuses_lines_of_another_model_or_input(
     assert "it was made with another model; start anew without --resume" in done.stderr
     assert (tmp_path / "out.jsonl.part").read_text() == '{"n": 1}\n'
     assert despam("classify", "-m", small_model, "--batch", sms, "-o", "out.jsonl").returncode == 0
+
+
+def stopped_by_damage(despam: Run, model: Path, source: str) -> list[object]:
+    """Start a batch whose input ends in a broken line too long to read; give its command."""
+    words: list[object] = ["classify", "-m", model, "--batch", source, "-o", "out.jsonl", "--jobs", "1"]
+    done = despam(*words)
+    assert "out.jsonl.part keeps the verdicts on the first" in done.stderr
+    return words
+
+
+def test_resume_refuses_an_input_of_equal_size_that_holds_something_else(
+    despam: Run, small_model: Path, tmp_path: Path
+) -> None:
+    rows = [json.dumps({"n": f"{n:05}", "text": "win " + str(n * 7919 % 99991).zfill(5)}) + "\n" for n in range(9000)]
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(rows) + "x" * (17 << 20))
+    words = stopped_by_damage(despam, small_model, "in.jsonl")
+    kept = (tmp_path / "out.jsonl.part").read_bytes()
+    (tmp_path / "copy").write_bytes(source.read_bytes())
+    source.write_text("".join(reversed(rows)) + "x" * (17 << 20))
+    done = despam(*words, "--resume")
+    assert done.returncode == 3
+    assert "out.jsonl.part: it was made with an input that held something else; start anew" in done.stderr
+    assert (tmp_path / "out.jsonl.part").read_bytes() == kept
+    (tmp_path / "copy").rename(source)
+    os.utime(source, (1, 1))
+    assert "a line longer than 16 MiB" in despam(*words, "--resume").stderr  # a copy of another time is the same input
+    note = json.loads((tmp_path / "out.jsonl.part.json").read_text())
+    del note["content"]
+    (tmp_path / "out.jsonl.part.json").write_text(json.dumps(note))
+    done = despam(*words, "--resume")
+    assert done.returncode == 3
+    assert "an earlier despam made it and did not note what the input held; start anew" in done.stderr
+
+
+def test_the_digest_reads_all_of_a_small_file_and_pieces_of_a_large_one(tmp_path: Path) -> None:
+    for size in (0, 1, PIECE_BYTES, PIECE_BYTES + 1, 7 * PIECE_BYTES - 1, PIECES * PIECE_BYTES):
+        read = set()
+        for start in places(size):
+            read.update(range(start // 64, -(-min(start + PIECE_BYTES, size) // 64)))
+        assert len(read) == -(-size // 64)
+    large = list(places(1 << 40))
+    assert (len(large), large[0], large[-1]) == (PIECES, 0, (1 << 40) - PIECE_BYTES)
+    (tmp_path / "box").mkdir()
+    (tmp_path / "box" / "1.txt").write_text("hello")
+    first = digest(tmp_path / "box")
+    (tmp_path / "box" / "1.txt").rename(tmp_path / "box" / "2.txt")
+    assert digest(tmp_path / "box") != first
+    (tmp_path / "box" / "2.txt").rename(tmp_path / "box" / "1.txt")
+    assert digest(tmp_path / "box") == first
+    (tmp_path / "box" / "1.txt").write_text("hello there")
+    assert digest(tmp_path / "box") != first
+    assert digest(tmp_path / "none") == digest(Path("/dev/null")) == ""
+
+
+def test_a_batch_writes_to_no_file_that_it_reads(despam: Run, small_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "box").mkdir()
+    for name in ("x.part", "x.part.json", "box/1.txt"):
+        (tmp_path / name).write_text('{"text": "hello"}\n')
+    (tmp_path / "link").symlink_to("box")
+    for source, target, sentence in (
+        ("x.part", "x", "x: on the way there x.part is written, the input; name another output"),
+        ("x.part.json", "x", "x: on the way there x.part.json is written, the input; name another output"),
+        ("box", "box/out.jsonl", "box/out.jsonl: it lies in the input box; name an output outside of it"),
+        ("box", "link/out.jsonl", "link/out.jsonl: it lies in the input box; name an output outside of it"),
+        (".", "out.jsonl", "out.jsonl: it lies in the input .; name an output outside of it"),
+    ):
+        done = despam("classify", "-m", small_model, "--batch", source, "-o", target)
+        assert (done.returncode, done.stderr) == (3, f"Error: {sentence}\n")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["1.txt", "box", "link", "x.part", "x.part.json"]
+    assert (tmp_path / "x.part").read_text() == '{"text": "hello"}\n'
 
 
 def test_resume_without_an_earlier_run_starts_at_the_beginning(

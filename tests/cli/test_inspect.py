@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -69,7 +70,8 @@ def test_a_file_that_is_no_model_is_one_sentence(despam: Run, tmp_path: Path) ->
 def test_a_card_that_anybody_wrote_does_not_break_the_screen(small_model: Path, tmp_path: Path) -> None:
     odd = {
         "name": "\x1b[2J[red]x", "messages": "many", "sources": [5, {"name": ["a"], "spam": None}], "languages": "en",
-        "figures": {"a": 1, "b": {"accuracy": "high", "recall_at_fpr": 3}}, "limits": "none",
+        "figures": {"a": 1, "c": {"d": {"e": {"f": 1}}, "g": [2]}, "b": {"accuracy": "high", "recall_at_fpr": 3}},
+        "limits": "none",
         "training": {"seconds": "long", "watt_hours": 2, "energy": "\x1b[2Jguessed"},
     }  # fmt: skip
     data = small_model.read_bytes()
@@ -85,6 +87,17 @@ def test_a_card_that_anybody_wrote_does_not_break_the_screen(small_model: Path, 
     assert "\x1b[2J" not in shown.output
     assert "[red]x" in shown.output
     assert "2 Wh (" in shown.output
+
+
+def test_figures_by_source_are_lines_of_the_table(despam: Run, sms: Path, tmp_path: Path) -> None:
+    rows = sms.read_text().splitlines(keepends=True)
+    (tmp_path / "one.jsonl").write_text("".join(rows[:300]))
+    (tmp_path / "other.jsonl").write_text("".join(rows[300:]))
+    assert despam("train", "one.jsonl", "other.jsonl", "-o", "m.safetensors").returncode == 0
+    shown = despam("inspect", "m.safetensors", COLUMNS="200").stdout
+    assert "{" not in shown
+    for name in ("one", "other"):
+        assert re.search(rf"^by source: {name} +0\.\d{{4}} +- ", shown, re.MULTILINE), shown
 
 
 def test_what_training_took_is_said_with_how_its_energy_is_known() -> None:

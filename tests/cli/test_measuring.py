@@ -83,9 +83,33 @@ def test_evaluate_writes_a_report_and_keeps_the_old_one_when_it_cannot(
     assert code == 3
     assert report.read_text(encoding="utf-8") == content
     code, _, err = despam("evaluate", model, data, "--no-attacks", "--report", tmp_path / "no" / "report.html")
-    assert code == 3
-    assert "cannot be written" in err
+    assert code == 2
+    assert "report.html does not exist; make it first" in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "sms.jsonl"]
+
+
+def test_a_report_is_never_written_over_what_is_measured(despam: Any, model: Path, data: Path, tmp_path: Path) -> None:
+    """Neither over DATA, a message of a folder among them, nor over MODEL; said before anything is measured."""
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(model.read_bytes())
+    for label in ("spam", "ham"):
+        (tmp_path / "mails" / label).mkdir(parents=True)
+        (tmp_path / "mails" / label / "1.txt").write_text(f"{label} of a kind", encoding="utf-8")
+    (tmp_path / "link.jsonl").symlink_to(data)
+    folder, message = tmp_path / "mails", tmp_path / "mails" / "spam" / "1.txt"
+    cases = (
+        (own, data, data, "is one of the DATA; name another file"),
+        (own, data, tmp_path / "link.jsonl", "is one of the DATA; name another file"),
+        (own, data, own, "is the MODEL; name another file"),
+        (own, folder, message, "would be one of the messages of"),
+        (own, folder, folder / "ham" / "report.html", "would be one of the messages of"),
+    )
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for held, read, report, sentence in cases:
+        code, out, err = despam("evaluate", held, read, "--no-attacks", "--report", report)
+        assert (code, out) == (2, "")
+        assert sentence in err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_evaluate_trains_anew_in_folds_and_by_source(despam: Any, model: Path, small_rows: Any, tmp_path: Path) -> None:

@@ -195,6 +195,21 @@ def test_the_output_may_not_be_the_data(despam: Run, sms: Path) -> None:
     assert sms.read_bytes() == before
 
 
+def test_the_output_may_be_no_message_and_no_device(despam: Run, tmp_path: Path) -> None:
+    for label in ("spam", "ham"):
+        (tmp_path / "mails" / label).mkdir(parents=True)
+        (tmp_path / "mails" / label / "1.txt").write_text(f"{label} of a kind")
+    for output, sentence in (
+        ("mails/spam/1.txt", "mails/spam/1.txt would be one of the messages of mails; name another place"),
+        ("/dev/null", "/dev/null is no file that can be replaced; name another one"),
+    ):
+        done = despam("train", "mails", "-o", output)
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert sentence in done.stderr
+    assert (tmp_path / "mails" / "spam" / "1.txt").read_text() == "spam of a kind"
+    assert Path("/dev/null").is_char_device()
+
+
 def test_bytes_that_are_no_utf8_are_said_on_stderr(despam: Run, tmp_path: Path) -> None:
     lines = [
         b"label,text",

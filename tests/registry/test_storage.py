@@ -68,8 +68,9 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_a_file_in_the_way_of_a_folder_is_said(tmp_path: Path) -> None:
     """One sentence, not a traceback."""
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(StorageDown):
-        Registry(str(tmp_path / "taken"), make_folder=True)
+    for make_folder in (False, True):
+        with pytest.raises(StorageDown, match=r"taken: is a file; name a folder\."):
+            Registry(str(tmp_path / "taken"), make_folder=make_folder)
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(folder_place: Place, models: tuple[Path, Path, Path]) -> None:

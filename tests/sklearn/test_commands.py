@@ -49,6 +49,28 @@ def test_two_pickles_become_a_model_file(pair: Path) -> None:
     assert model.card["limits"] == ["imported from spam_model.pkl and vectorizer.pkl: data and figures are unknown"]
 
 
+def test_nothing_is_written_over_what_is_read(pair: Path) -> None:
+    """Neither a pickle by the model file, nor a model file by a pickle."""
+    (pair / "texts.jsonl").write_text('{"text": "hello"}\n', encoding="utf-8")
+    words = ("import-sklearn", "spam_model.pkl", "vectorizer.pkl", "--spam-label", "0", "-o")
+    before = {path.name: path.read_bytes() for path in pair.iterdir()}
+    for output, sentence in (
+        ("spam_model.pkl", "spam_model.pkl is the MODEL; name another file"),
+        ("vectorizer.pkl", "vectorizer.pkl is the VECTORIZER; name another file"),
+        ("texts.jsonl", "texts.jsonl is one of the messages; name another file"),
+    ):
+        done = run(*words, output, "--quantise", "--messages", "texts.jsonl", folder=pair)
+        assert done.returncode == 2
+        assert sentence in done.stderr
+    assert {path.name: path.read_bytes() for path in pair.iterdir()} == before
+    assert run(*words, "in.safetensors", folder=pair).returncode == 0
+    model = (pair / "in.safetensors").rename(pair / "spam_model.pkl").read_bytes()
+    done = run("export-sklearn", "spam_model.pkl", "-o", ".", folder=pair)
+    assert done.returncode == 2
+    assert "a pickle of . would be written over MODEL; name another folder" in done.stderr
+    assert (pair / "spam_model.pkl").read_bytes() == model
+
+
 def test_json_says_the_same(pair: Path) -> None:
     """For scripts."""
     done = run("import-sklearn", PICKLES / "hinge.joblib.gz", "-o", "in.safetensors", "--json", folder=pair)

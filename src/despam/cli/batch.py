@@ -4,14 +4,14 @@ One process reads blocks, the others parse, score and write them as JSON; result
 queue, so memory is a few blocks whatever the size. Lines go to OUT.part, which becomes OUT when all are there.
 
 Invariant: one line out a row in, in order; a row that cannot be read is a line with its error. OUT.part always begins
-with whole lines of the first rows, so that a run that was stopped can go on behind them.
+with whole lines of the first rows, so that a run that was stopped can go on behind them (cli/resume.py). No file that
+is read is written to.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,6 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from despam.cli import streams
+from despam.cli.data_options import same_file
+from despam.cli.resume import digest, note_path, open_part, whole_lines
 from despam.corpus import Plan, blocks
 from despam.corpus.reading import size_bytes
 from despam.errors import DataError, SettingError
@@ -229,21 +232,27 @@ class Batch:
         return self.before.rows + self.counts.rows
 
     def check_target(self) -> None:
-        """Refuse a target that cannot become a file."""
-        odd = self.target.exists() and not self.target.is_file()
+        """Refuse a target that cannot become a file, or would be written over the input or into it."""
+        written = (self.target, self.part, note_path(self.part))
+        odd = any(path.exists() and not path.is_file() for path in written)
         if odd or not self.target.parent.is_dir():
             raise SettingError(f"{self.target}: no file can be written there; name a file in a folder that exists")
-        if self.target.exists() and self.source.exists() and self.target.samefile(self.source):
+        if same_file(self.target, self.source):
             raise SettingError(f"{self.target}: input and output are one file; name another output")
+        for path in written:
+            if same_file(path, self.source):
+                raise SettingError(f"{self.target}: on the way there {path} is written, the input; name another output")
+        if self.source.is_dir() and self.target.resolve().is_relative_to(self.source.resolve()):
+            raise SettingError(f"{self.target}: it lies in the input {self.source}; name an output outside of it")
 
     def run(self, model: Model, *, resume: bool, tell: Tell) -> None:
         """Classify everything and put OUT in place."""
         if self.to_stdout:
-            self.write(model, sys.stdout.buffer, tell)
+            self.write(model, streams.flow(), tell)
             return
         try:
-            with open_part(self.part, self.note(model), resume=resume) as (file, before):
-                self.before, self.counted_bytes = before, file.tell()
+            with open_part(self.part, self.note(model), resume=resume) as (file, rows, errors):
+                self.before, self.counted_bytes = Counts(rows, errors=errors), file.tell()
                 try:
                     self.write(model, file, tell)
                 except KeyboardInterrupt:
@@ -278,58 +287,13 @@ class Batch:
     def count_rest(self, file: IO[bytes]) -> None:
         """Count what Ctrl-C kept from being counted: the whole lines of a block that was just written."""
         file.flush()
-        rest, _ = whole_lines(self.part, self.counted_bytes)
-        self.counts = self.counts.plus(rest)
+        rows, errors, _ = whole_lines(self.part, self.counted_bytes)
+        self.counts = self.counts.plus(Counts(rows, errors=errors))
 
     def note(self, model: Model) -> dict[str, Any]:
         """Say what the lines of OUT.part were made of; a run that goes on must be of the same."""
         size = size_bytes(self.source) if self.source.exists() else 0
         return {
             "model": model.version, "input": str(self.source.absolute()), "size": size,
-            "plan": list(self.job.plan), "keep_text": self.job.keep_text,
+            "content": digest(self.source), "plan": list(self.job.plan), "keep_text": self.job.keep_text,
         }  # fmt: skip
-
-
-def note_path(part: Path) -> Path:
-    """Give the place of the note beside OUT.part."""
-    return part.with_name(part.name + ".json")
-
-
-@contextmanager
-def open_part(part: Path, note: dict[str, Any], *, resume: bool) -> Iterator[tuple[IO[bytes], Counts]]:
-    """Open OUT.part behind its last whole line, and say what the lines before hold."""
-    before, end = whole_lines(part) if resume and part.exists() else (Counts(), 0)
-    if before.rows:
-        check_note(part, note)
-    else:
-        note_path(part).write_text(json.dumps(note), encoding="utf-8")
-    with part.open("r+b" if before.rows else "wb") as file:
-        file.truncate(end)
-        file.seek(end)
-        yield file, before
-
-
-def whole_lines(part: Path, start: int = 0) -> tuple[Counts, int]:
-    """Count the whole lines of a file from a place on and the errors among them, and the bytes they take."""
-    rows = errors = end = 0
-    with part.open("rb") as file:
-        file.seek(start)
-        for line in file:
-            if line.endswith(b"\n"):
-                rows += 1
-                errors += b'"classification": "' not in line
-                end += len(line)
-    return Counts(rows, errors=errors), end
-
-
-def check_note(part: Path, note: dict[str, Any]) -> None:
-    """Refuse to go on with another model, input or option than the lines there were made with."""
-    try:
-        before = json.loads(note_path(part).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise SettingError(f"{part}: what it was made of is not known; start anew without --resume") from None
-    names = {"model": "another model", "input": "another input", "size": "an input of another size"}
-    for key, value in note.items():
-        if before.get(key) != value:
-            what = names.get(key, "other options")
-            raise SettingError(f"{part}: it was made with {what}; start anew without --resume")

@@ -35,7 +35,9 @@ def command(output: Path, model: Path | None, arch: str, as_json: bool) -> None:
     import json
 
     from despam.aws import bundle
+    from despam.cli.data_options import check_output
 
+    check_output(output, MODEL=() if model is None else (model,))
     made = bundle.make(arch, model)
     bundle.write(made, output)
     for note in made.notes:

@@ -7,6 +7,7 @@ one is said first.
 
 from __future__ import annotations
 
+import codecs
 import os
 import signal
 import sys
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from despam.core.model import Model, Verdict
 
 FILE_LIMIT_BYTES = 64 << 20  # a larger file is no message
+MARKS = (  # a mark of UTF-32 begins with one of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 @click.command(name="classify")
@@ -114,10 +121,11 @@ def classify_one(model: Model, text: str | None, options: dict[str, Any]) -> Ver
     """Classify a text given, a file, or stdin."""
     mail = options["mail"]
     if text is None:
-        data = read_bytes(options["path"])
-        if mail or (options["path"] or "").lower().endswith(".eml"):
+        name = options["path"] or "-"
+        data = unpack(read_bytes(options["path"]), name)
+        if mail or name.lower().removesuffix(".gz").endswith(".eml"):
             return model.classify_mail(data)
-        text = decode_text(data, options["path"] or "-")
+        text = decode_text(data, name)
     elif mail:
         return model.classify_mail(os.fsencode(text))
     if not text.strip():
@@ -130,7 +138,10 @@ def read_bytes(path: str | None) -> bytes:
     if path in (None, "-"):
         if path is None and sys.stdin.isatty():
             raise click.UsageError("no text; give it as an argument, with -f FILE, or through stdin")
-        data = sys.stdin.buffer.read(FILE_LIMIT_BYTES + 1)
+        try:
+            data = sys.stdin.buffer.read(FILE_LIMIT_BYTES + 1)
+        except OSError as error:
+            raise DataError(f"stdin cannot be read ({error.strerror}); name a file with -f") from None
     else:
         assert path is not None
         try:
@@ -140,17 +151,37 @@ def read_bytes(path: str | None) -> bytes:
             raise DataError("is a folder; classify its files with --batch", path) from None
         except OSError as error:
             raise DataError(f"cannot be read ({error.strerror}); check the path", path) from None
+    return check_size(data, path or "-")
+
+
+def check_size(data: bytes, path: str) -> bytes:
+    """Refuse what is no message by its size."""
     if len(data) > FILE_LIMIT_BYTES:
-        raise DataError(
-            f"is larger than {FILE_LIMIT_BYTES >> 20} MiB, no message; for many messages use --batch", path or "-"
-        )
+        raise DataError(f"is larger than {FILE_LIMIT_BYTES >> 20} MiB, no message; for many messages use --batch", path)
     return data
+
+
+def unpack(data: bytes, path: str) -> bytes:
+    """Unpack gzip, up to the same size; anything else stays as it is."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    import gzip
+    import io
+    import zlib
+
+    try:
+        return check_size(gzip.GzipFile(fileobj=io.BytesIO(data)).read(FILE_LIMIT_BYTES + 1), path)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise DataError("the gzip file is cut short or damaged; get it again from where it came from", path) from None
 
 
 def decode_text(data: bytes, path: str) -> str:
     """Turn a file's bytes into text, saying so where they are no UTF-8."""
     from despam.corpus.opening import decode, no_text
 
+    for mark, charset in MARKS:
+        if data.startswith(mark):
+            return data.decode(charset, "replace")
     if complaint := no_text(data[:8192]):
         raise DataError(complaint, path)
     text, charset = decode(data.removeprefix(b"\xef\xbb\xbf"))
@@ -181,7 +212,7 @@ def run_batch(model: Model, options: dict[str, Any]) -> int:
 
     job = Job(Plan(text_column=options["text_column"], mail=options["mail"]), options["keep_text"])
     batch = Batch(options["batch"], options["output"], job, options["jobs"] or available_cores())
-    stopped_before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # as Ctrl-C
+    stopped_before = signal.signal(signal.SIGTERM, stop)
     try:
         with Meter(options["batch"]) as meter:
             batch.run(model, resume=options["resume"], tell=meter)
@@ -197,6 +228,11 @@ def run_batch(model: Model, options: dict[str, Any]) -> int:
     finally:
         signal.signal(signal.SIGTERM, stopped_before)
     return summarise(batch, options)
+
+
+def stop(*_: object) -> None:
+    """Stop as Ctrl-C does, whose own signal a script's background jobs ignore."""
+    raise KeyboardInterrupt
 
 
 def available_cores() -> int:

@@ -1,12 +1,14 @@
-"""How labelled messages are named on the command line, the same for every command that reads them.
+"""How labelled messages and the file to write are named on the command line, the same for every command.
 
-Knows the options of the DATA forms and how rows are read with them. Refuses to know what the rows are for. Imports
-nothing heavy until rows are asked for.
+Knows the options of the DATA forms, how rows are read with them, and where nothing may be written: over what the
+command reads. Refuses to know what the rows are for. Imports nothing heavy until rows are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -66,11 +68,46 @@ def load_model(path: str) -> Any:
     return despam.load(None if path == "bundled" else path)
 
 
+def check_output(output: str | Path, **read: Sequence[str | Path]) -> None:
+    """Refuse an output that cannot be written, or is what the command reads, before minutes are spent on it.
+
+    What is read is given by the name its argument has in the help: DATA=(...), MODEL=(...).
+    """
+    target = Path(output)
+    if not target.parent.is_dir():
+        raise click.UsageError(f"the folder of {output} does not exist; make it first")
+    if not os.access(target.parent, os.W_OK):
+        raise click.UsageError(f"the folder of {output} cannot be written to; name another place")
+    if target.exists() and not target.is_file():
+        raise click.UsageError(f"{output} is no file that can be replaced; name another one")
+    for name, paths in read.items():
+        for path in paths:
+            if same_file(output, path):
+                several = "one of " if name in ("DATA", "messages") else ""
+                raise click.UsageError(f"{output} is {several}the {name}; name another file")
+            if is_message_of(target, Path(path)):
+                raise click.UsageError(f"{output} would be one of the messages of {path}; name another place")
+
+
+def same_file(one: str | Path, other: str | Path) -> bool:
+    """Say whether two names lead to one file; a name that leads nowhere, or cannot be followed, does not."""
+    try:
+        return Path(one).samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+def is_message_of(output: Path, folder: Path) -> bool:
+    """Say whether a file lies in the spam/ or ham/ of a folder of messages, or is yet to."""
+    try:
+        inside = output.resolve().relative_to(folder.resolve()).parts
+    except (OSError, ValueError):
+        return False
+    return len(inside) > 1 and inside[0].lower() in ("spam", "ham")
+
+
 def write_beside(path: str, content: str) -> None:
     """Write a text file so that an existing one stays whole until the new one is."""
-    import os
-    from pathlib import Path
-
     from despam.errors import EvaluationError
 
     target = Path(path)

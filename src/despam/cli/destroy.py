@@ -1,7 +1,7 @@
 """`despam destroy`: the service off AWS again.
 
 Knows the options, asks, and prints; what is removed and what stays is `despam.aws.removal`'s. The registry stays unless
---with-registry, which names what is lost for good and asks for it on its own.
+--with-registry, which names what is lost for good and asks for it on its own. With --dry-run the list is all there is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import click
 @click.option("--region", help="AWS region [default: that of your AWS settings].")
 @click.option("--with-registry", is_flag=True, help="Remove the registry too: every model, its history, every bundle.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def command(stack: str, region: str | None, with_registry: bool, yes: bool) -> None:
+@click.option("--dry-run", is_flag=True, help="Print what would be removed and what stays; change nothing.")
+def command(stack: str, region: str | None, with_registry: bool, yes: bool, dry_run: bool) -> None:
     """Take the service off AWS; the registry and its models stay.
 
     \b
@@ -28,12 +29,17 @@ def command(stack: str, region: str | None, with_registry: bool, yes: bool) -> N
     from despam.cli.deploy import confirmed
 
     def ask(losses: str) -> bool:
+        if dry_run:
+            click.echo(losses)
+            return False  # removal changes nothing before it has a yes
         click.echo(losses, err=True)
         return yes or confirmed("Remove it?")
 
     removed = removal.destroy(
         Wanted(stack), ask=ask, tell=lambda line: click.echo(line, err=True), region=region, with_registry=with_registry
     )
+    if dry_run:
+        return
     if not removed:
         click.echo("Nothing was removed.", err=True)
         sys.exit(1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from despam.cli.data_options import data_options, load_model, read_rows, write_beside
+from despam.cli.data_options import check_output, data_options, load_model, read_rows, write_beside
 
 if TYPE_CHECKING:
     from despam.core.model import Model
@@ -56,6 +56,8 @@ def command(model: str, data: tuple[str, ...], **options: Any) -> None:
 
     if options["cross_validate"] and options["leave_one_source_out"]:
         raise click.UsageError("--cross-validate and --leave-one-source-out are two ways to measure: give one of them")
+    if options["report"]:
+        check_output(options["report"], DATA=data, MODEL=() if model == "bundled" else (model,))
     opened = load_model(model)
     rows = read_rows(data, options)
     require_both(rows, " ".join(data))

@@ -24,8 +24,11 @@ def command(model: Path, output: Path) -> None:
     Example:
         despam export-sklearn model.safetensors -o notebook
     """
+    from despam.cli.data_options import same_file
     from despam.core.model import load
-    from despam.train.sklearn_out import export_model
+    from despam.train.sklearn_out import CLASSIFIER, SPAM_MODEL, VECTORIZER, export_model
 
+    if any(same_file(output / name, model) for name in (SPAM_MODEL, VECTORIZER, CLASSIFIER)):
+        raise click.UsageError(f"a pickle of {output} would be written over MODEL; name another folder")
     for path in export_model(load(model), output):
         click.echo(f"{path}: {path.stat().st_size:,} bytes")

@@ -50,12 +50,14 @@ def command(
     """
     import json
 
+    from despam.cli.data_options import check_output
     from despam.core.model import Model
     from despam.train.export import write_bytes
     from despam.train.sklearn_in import import_files
     from despam.train.tfidf_file import pack
 
     paths = [model] if vectorizer is None else [model, vectorizer]
+    check_output(output, MODEL=(model,), VECTORIZER=paths[1:], messages=messages)
     carried = import_files(paths, spam_label)
     card = describe(carried, paths)
     data = pack(carried, card, quantise)

@@ -37,15 +37,15 @@ Feature = tuple[str, float, int]  # words, mean contribution or weight, messages
 
 
 @click.command(name="inspect")
-@click.argument("model", metavar="MODEL", default="bundled")
+@click.argument("model", metavar="[MODEL]", default="bundled")
 @click.option("--data", metavar="DATA", multiple=True, help="Name the heaviest features by the messages of a file.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @data_options
 def command(model: str, data: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Show what MODEL holds: card, cutoffs, figures, the heaviest features.
 
-    MODEL is a model file, or the word bundled. The default recipe stores hashes of features, not their names: give
-    messages with --data, and the heaviest features among them are named.
+    MODEL is a model file; without one, or with the word bundled, it is the bundled model. The default recipe stores
+    hashes of features, not their names: give messages with --data, and the heaviest features among them are named.
 
     Example:
 
@@ -233,18 +233,30 @@ def show_figures(console: Console, figures: Any) -> None:
 
     from despam.cli.screen import safe
 
-    held = (
-        [(str(name).replace("_", " "), found) for name, found in figures.items()] if isinstance(figures, dict) else []
-    )
-    usual = [(name, found) for name, found in held if isinstance(found, dict) and COLUMNS.keys() & found.keys()]
+    held = list(flat_figures(figures)) if isinstance(figures, dict) else []
+    usual = [(name, found) for name, found in held if COLUMNS.keys() & found.keys()]
     if held:
         console.print()
     if usual:
         console.print(figure_table(usual))
     for name, found in held:
-        if (name, found) not in usual and isinstance(found, dict):
+        if (name, found) not in usual:
             words = ", ".join(f"{str(key).replace('_', ' ')} {value}" for key, value in found.items())
             console.print(Text(safe(f"{name}: {words}")))
+
+
+def flat_figures(figures: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give each protocol's figures with its name; those of a protocol by source or the like, one after the other."""
+    for key, found in figures.items():
+        name = str(key).replace("_", " ")
+        if not isinstance(found, dict):
+            continue
+        parts = {} if COLUMNS.keys() & found.keys() else {k: v for k, v in found.items() if isinstance(v, dict)}
+        rest = {k: v for k, v in found.items() if k not in parts}
+        if rest:
+            yield name, rest
+        for part, inside in parts.items():
+            yield f"{name}: {str(part).replace('_', ' ')}", inside
 
 
 def figure_table(figures: list[tuple[str, dict[str, Any]]]) -> Any:

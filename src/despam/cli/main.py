@@ -3,7 +3,9 @@
 Knows the names of the commands and nothing of their work: a command's module is imported when it is called, so
 `despam --help` pays for click and rich alone. Results go to stdout, talk to stderr.
 
-Exit codes: 0 done; 1 the answer is no; 2 usage; 3 a despam error, one line, `--debug` for the traceback; 70 our bug.
+Exit codes: 0 done; 1 the answer is no; 2 usage; 3 a despam error, one line, `--debug` for the traceback; 70 our bug;
+130 stopped by Ctrl-C, a batch by SIGTERM too; 141 the reader of a batch on stdout has left. Any other reader may leave:
+the work is done and its code stands.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from typing import Any
 
 import click
 
+from despam.cli import streams
 from despam.errors import DespamError
 
 # command -> (module, one line for the list); the module holds a click command named `command`
@@ -84,6 +88,16 @@ def cli(ctx: click.Context, debug: bool) -> None:
     Example:
 
         despam classify "WIN a free iPhone now"
+
+    \b
+    Exit codes:
+        0    done
+        1    the answer is no: a gate fails, spam with --exit-code, doctor found something, you said no
+        2    a command line that cannot be meant
+        3    an error, said in one line; --debug shows where
+        70   a bug in despam
+        130  stopped by Ctrl-C, a batch also by SIGTERM
+        141  who read a batch on stdout has left; with other results that changes nothing
     """
     ctx.obj = {"debug": debug}
 
@@ -94,30 +108,43 @@ def run(arguments: list[str] | None = None) -> None:
     debug = "--debug" in argv
     # --debug is taken wherever it stands: people add it to the end of the line that failed
     argv = [word for word in argv if word != "--debug"]
+    streams.guard()
     try:
-        code = cli.main(["--debug", *argv] if debug else argv, prog_name="despam", standalone_mode=False)
-    except click.exceptions.Abort:
+        code = start(["--debug", *argv] if debug else argv)
+    except (click.exceptions.Abort, KeyboardInterrupt) as stopped:
+        if isinstance(stopped, KeyboardInterrupt):
+            click.echo(err=True)  # the terminal has shown ^C
         fail("stopped; nothing more was written.", 130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except DespamError as error:
-        if debug:
-            raise
-        fail(str(error), 3)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except (SystemExit, KeyboardInterrupt):
+        fail(str(error), 3, debug=debug)
+    except streams.ReaderGone:
+        sys.exit(141)  # what a shell shows of a program that SIGPIPE ended
+    except SystemExit:
         raise
-    except BaseException as error:  # the door: whatever else gets here is our bug
-        if debug:
-            raise
-        fail(f"this is a bug in despam ({type(error).__name__}: {error}); --debug shows where.", 70)
+    except BaseException as error:  # noqa: BLE001  the door: whatever else gets here is our bug
+        fail(f"this is a bug in despam ({type(error).__name__}: {error}); --debug shows where.", 70, debug=debug)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def fail(sentence: str, code: int) -> None:
-    """Say one line on stderr and leave."""
+def start(argv: list[str]) -> Any:
+    """Run a command as click's own `main` does, which would turn any broken pipe into exit code 1."""
+    if "_DESPAM_COMPLETE" in os.environ:
+        return cli.main(argv, prog_name="despam", standalone_mode=False)
+    try:
+        with cli.make_context("despam", list(argv)) as context:
+            return cli.invoke(context)
+    except click.exceptions.Exit as left:
+        return left.exit_code
+
+
+def fail(sentence: str, code: int, *, debug: bool = False) -> None:
+    """Say one line on stderr, after the traceback if it is asked for, and leave."""
+    if debug:
+        import traceback
+
+        traceback.print_exc()
     click.echo(click.style("Error: ", fg="red", bold=True) + sentence, err=True)
     sys.exit(code)

@@ -7,12 +7,11 @@ Nothing is written before the model is whole: on any error an existing file stay
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from despam.cli.data_options import data_options, read_rows
+from despam.cli.data_options import check_output, data_options, read_rows
 
 if TYPE_CHECKING:
     from despam.corpus import Distinct, Row
@@ -131,7 +130,7 @@ def command(data: tuple[str, ...], output: str, recipe: str, as_json: bool, **op
         despam train data/sms_spam_collection.jsonl.gz -o sms.safetensors
         despam train messages.csv --max-false-positives 1/100 -o strict.safetensors
     """
-    check_output(output, data)
+    check_output(output, DATA=data)
     check_recipe(recipe, options)
     import despam.train  # noqa: F401  a missing extra is said before anything is read
     from despam import corpus
@@ -147,19 +146,6 @@ def command(data: tuple[str, ...], output: str, recipe: str, as_json: bool, **op
         train_tfidf(found, output, options, as_json)
     else:
         train_default(found, output, options, as_json)
-
-
-def check_output(output: str, data: tuple[str, ...]) -> None:
-    """Refuse an output that cannot be written before minutes are spent on it."""
-    import os
-
-    target = Path(output)
-    if not target.parent.is_dir():
-        raise click.UsageError(f"the folder of {output} does not exist; make it first")
-    if not os.access(target.parent, os.W_OK):
-        raise click.UsageError(f"the folder of {output} cannot be written to; name another place")
-    if any(target.exists() and Path(path).exists() and target.samefile(path) for path in data):
-        raise click.UsageError(f"{output} is one of the DATA; name another file")
 
 
 def check_recipe(recipe: str, options: dict[str, Any]) -> None:

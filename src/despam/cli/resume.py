@@ -1,0 +1,107 @@
+"""What a batch that was stopped has left, and whether another run may go on behind it.
+
+Knows OUT.part, which begins with whole lines of the first rows, and the note beside it, OUT.part.json: model, input,
+options, and a digest of what the input holds. Knows nothing of rows or verdicts.
+
+Invariant: lines of another model, another input or other options are never gone on behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from despam.corpus.folders import walk
+from despam.errors import SettingError
+
+PIECE_BYTES = 1 << 16
+PIECES = 256  # of a file up to 16 MiB every byte is read, of a larger one pieces all over it: 10 ms or so
+
+# key of the note -> what is said when it differs
+DIFFERENCES = {
+    "model": "another model",
+    "input": "another input",
+    "size": "an input of another size",
+    "content": "an input that held something else",
+}
+
+
+def note_path(part: Path) -> Path:
+    """Give the place of the note beside OUT.part."""
+    return part.with_name(part.name + ".json")
+
+
+def digest(source: Path) -> str:
+    """Name what a file or folder holds; its time does not count, so that a copy is the same. "" for a pipe."""
+    found = hashlib.sha256()
+    try:
+        if source.is_dir():
+            for path in walk(source):
+                found.update(f"{path.relative_to(source)}\0{path.stat().st_size}\0".encode(errors="surrogateescape"))
+            return found.hexdigest()
+        if not stat.S_ISREG(source.stat().st_mode):
+            return ""
+        with source.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            for start in places(size):
+                file.seek(start)
+                found.update(file.read(PIECE_BYTES))
+    except OSError:
+        return ""  # who reads the input says what is wrong with it
+    return found.hexdigest()
+
+
+def places(size: int) -> Iterator[int]:
+    """Give where the pieces begin: the first at the beginning, the last up to the end, the others evenly between."""
+    last = max(size - PIECE_BYTES, 0)
+    count = min(-(-size // PIECE_BYTES), PIECES)
+    return (last * number // max(count - 1, 1) for number in range(count))
+
+
+@contextmanager
+def open_part(part: Path, note: dict[str, Any], *, resume: bool) -> Iterator[tuple[IO[bytes], int, int]]:
+    """Open OUT.part behind its last whole line; give it, and the rows and errors of the lines before."""
+    rows, errors, end = whole_lines(part) if resume and part.exists() else (0, 0, 0)
+    if rows:
+        check_note(part, note)
+    else:
+        note_path(part).write_text(json.dumps(note), encoding="utf-8")
+    with part.open("r+b" if rows else "wb") as file:
+        file.truncate(end)
+        file.seek(end)
+        yield file, rows, errors
+
+
+def whole_lines(part: Path, start: int = 0) -> tuple[int, int, int]:
+    """Count the whole lines of a file from a place on and the errors among them, and the bytes they take."""
+    rows = errors = end = 0
+    with part.open("rb") as file:
+        file.seek(start)
+        for line in file:
+            if line.endswith(b"\n"):
+                rows += 1
+                errors += b'"classification": "' not in line
+                end += len(line)
+    return rows, errors, end
+
+
+def check_note(part: Path, note: dict[str, Any]) -> None:
+    """Refuse to go on with another model, input or option than the lines there were made with."""
+    try:
+        before = json.loads(note_path(part).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = None
+    if not isinstance(before, dict):
+        raise SettingError(f"{part}: what it was made of is not known; start anew without --resume")
+    for key, value in note.items():
+        if key not in before and key == "content":
+            raise SettingError(f"{part}: an earlier despam made it and did not note what the input held; start anew")
+        if before.get(key) != value:
+            what = DIFFERENCES.get(key, "other options")
+            raise SettingError(f"{part}: it was made with {what}; start anew without --resume")
