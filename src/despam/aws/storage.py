@@ -51,6 +51,12 @@ def check(s3: Any, bucket: str) -> None:
         raise DeployError(f"{message}; use --region {region}, or a bucket there.")
 
 
+def exists(s3: Any, bucket: str) -> bool:
+    """Say whether this account has the bucket; once it is gone, anybody may take its name."""
+    with translated(f"looking for the bucket {bucket}"):
+        return any(entry["Name"] == bucket for entry in s3.list_buckets()["Buckets"])
+
+
 def upload(s3: Any, bucket: str, key: str, data: bytes) -> bool:
     """Put the bundle unless it is there; say whether it was put."""
     from botocore.exceptions import ClientError
