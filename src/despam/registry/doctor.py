@@ -10,24 +10,21 @@ history ends with) and removes only files that no finished write left behind; it
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from despam.errors import CorruptVersion, DespamError, ModelError, StorageDown
-from despam.registry import catalogue
+from despam.registry import catalogue, folder
 from despam.registry.entry import Entry, adopt, entry_of
 from despam.registry.reader import POINTER, fetch, model_path, open_checked, read_pointer
 
 if TYPE_CHECKING:
     from despam.registry.reader import Pointer
-    from despam.registry.storage import Found
+    from despam.registry.storage import Found, Storage
     from despam.registry.writer import Registry
 
-FOLDERS = ("models/", "history/")
 OLD_SECONDS = 3600  # a half-written file this old belongs to nobody who is still at work
 
 
@@ -177,26 +174,20 @@ def _strangers(registry: Registry, mend: bool) -> Iterator[Finding]:
         if listed.path not in known and not listed.path.startswith("history/"):
             yield Finding("note", listed.path, "is no object of a registry; it does no harm")
     if registry.storage.folder:
-        yield from _half_written(Path(registry.storage.folder), mend)
+        yield from _half_written(registry.storage, mend)
 
 
-def _half_written(folder: Path, mend: bool) -> Iterator[Finding]:
-    """Name what a killed write left in a folder: obstore writes NAME#1 and links it to NAME when it is whole."""
-    for path in sorted(folder.rglob("*#*")):
-        if not path.is_file() or not path.name.rpartition("#")[2].isdecimal():
-            continue
-        finding = Finding(
-            "left-over", path.relative_to(folder).as_posix(), "a write ended in the middle; nothing reads this file"
-        )
-        if mend and time.time() - path.stat().st_mtime > OLD_SECONDS:
-            path.unlink(missing_ok=True)
-            finding = replace(finding, mended=True)
-        elif mend:
-            finding = replace(
-                finding,
-                what=f"{finding.what}; it is younger than an hour, so somebody may be writing it: run this later",
-            )
-        yield finding
+def _half_written(storage: Storage, mend: bool) -> Iterator[Finding]:
+    """Name what a killed write left in a folder, and remove it when nobody can be at it any more."""
+    for path in storage.on_disk("listing", folder.left_over):
+        finding = Finding("left-over", path, "a write ended in the middle; nothing reads this file")
+        if not mend:
+            yield finding
+        elif storage.on_disk(f"removing {path}", folder.remove_old, path, OLD_SECONDS):
+            yield replace(finding, mended=True)
+        else:
+            young = "it is younger than an hour, so somebody may be writing it: run this later"
+            yield replace(finding, what=f"{finding.what}; {young}")
 
 
 def _bare(error: DespamError, registry: Registry) -> str:

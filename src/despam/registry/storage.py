@@ -203,27 +203,31 @@ class Storage:
 
     def _swap_locked(self, path: str, data: bytes, old: Found) -> bool:
         """Compare and write under a lock of the kernel's, which ends with the process however that ends."""
-        import fcntl
+        from despam.registry import folder
 
-        with open(os.path.join(self.folder, LOCK), "ab") as lock:  # noqa: PTH118, PTH123
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        lock = self.on_disk("locking", folder.lock)
+        try:
             now = self.get(path)
             if now is None or now.data != old.data:
                 return False
             self.replace(path, data)
+        finally:
+            os.close(lock)
         return True
 
     def _settle(self, path: str) -> None:
         """Bring a file of a folder to the disk, so that a promotion that was said to be done survives a power cut."""
-        if not self.folder:
-            return
-        full = os.path.join(self.folder, path)  # noqa: PTH118
-        for name in (full, os.path.dirname(full)):  # noqa: PTH120
-            descriptor = os.open(name, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        if self.folder:
+            from despam.registry import folder
+
+            self.on_disk(f"writing {path}", folder.flush, path)
+
+    def on_disk(self, doing: str, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Do with the folder what obstore does not; what the system says comes in the same sentences."""
+        try:
+            return work(self.folder, *arguments)
+        except OSError as error:
+            raise translate(error, self.url, doing) from error
 
     def delete(self, path: str) -> None:
         """Remove an object."""
