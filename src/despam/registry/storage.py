@@ -139,12 +139,17 @@ class Storage:
         return found
 
     def get_start(self, path: str, start: int, length: int) -> bytes:
-        """Read a range of an object; shorter where the object ends."""
+        """Read a range of an object; shorter where the object ends, empty where it is not there any more."""
         import obstore
 
-        return bytes(
-            self._call(f"reading {path}", lambda: obstore.get_range(self.store, path, start=start, length=length))
-        )
+        def read() -> bytes:
+            return bytes(obstore.get_range(self.store, path, start=start, length=length))
+
+        try:
+            found: bytes = self._call(f"reading {path}", read)
+        except FileNotFoundError:
+            return b""  # removed since it was listed
+        return found
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[Listed]:
         """List the objects under a prefix, of a path greater than `after`."""
@@ -265,6 +270,9 @@ def folder_of(url: str) -> str:
     if not url or "\0" in url:
         raise SettingError(f"{url!r} is no registry; give {EXAMPLES}.")
     if not separator:
+        word, colon, _ = url.partition(":")
+        if colon and word.lower() in (*SCHEMES, "file", "http", "https"):
+            raise SettingError(f"{url} lacks the two slashes after {word}:; give {EXAMPLES} (a folder as ./{url}).")
         return os.path.abspath(os.path.expanduser(url))  # noqa: PTH100, PTH111
     if scheme == "file":
         if not rest.startswith("/"):
@@ -321,4 +329,6 @@ def settings_of(url: str) -> dict[str, str] | None:
         given.update(profile)
     if region:
         given["region"] = region
+    if region and region.startswith("cn-"):
+        given.setdefault("endpoint", f"https://s3.{region}.amazonaws.com.cn")  # obstore knows the other one alone
     return given
