@@ -66,6 +66,10 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("No space left",), "the disk is full; free some space"),
     (("InvalidBucketName", "InvalidResourceName"), "the bucket cannot have that name; correct it"),
     (("File too large",), "the file system takes no file of that size; choose another folder"),
+    (
+        ("File system loop", "levels of symbolic links"),
+        "a link in the folder leads back into it, or to itself; remove that link",
+    ),
     (("Read-only file system",), "the folder cannot be written to; choose another one"),
     (("Permission denied",), "this user may not read or write there; correct the folder's permissions"),
     (
