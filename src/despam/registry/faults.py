@@ -38,6 +38,11 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
         "the bucket is in another region; set AWS_REGION to the bucket's region",
     ),
     (
+        ("kms:Decrypt", "kms:GenerateDataKey"),
+        "access denied to the key that the bucket is encrypted with; allow these credentials kms:Decrypt (to publish, "
+        "kms:GenerateDataKey too) in the key's policy",
+    ),
+    (
         ("AccessDenied", "AllAccessDisabled", "AuthorizationPermissionMismatch", "AuthorizationFailure"),
         "access denied: the bucket is somebody else's, or these credentials lack s3:GetObject, s3:PutObject or "
         "s3:ListBucket on it; ask its owner",
