@@ -142,12 +142,11 @@ def _registry_url(account: Account, wanted: Wanted, service: Stack | None, regis
     if url is None:
         return None
     bucket = plan.registry_place(url)[0]
-    if url == own and not storage.exists(account.s3, bucket):
-        raise DeployError(
-            f"the stack {wanted.registry_stack} is there and its bucket {bucket} is not: a removal was cut short; "
-            f"`despam destroy --stack {wanted.stack} --with-registry` ends it, then deploy again."
-        )
-    storage.check(account.s3, bucket)
+    cut_short = (
+        f"the stack {wanted.registry_stack} is there and its bucket {bucket} is not: a removal was cut short; "
+        f"`despam destroy --stack {wanted.stack} --with-registry` ends it, then deploy again."
+    )
+    storage.check(account.s3, bucket, cut_short if url == own else "")
     return url
 
 
