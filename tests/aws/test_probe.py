@@ -23,6 +23,7 @@ class Front:
         self.answers = list(answers)
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
         self.url = ""
+        self.breaks = 0  # so many connections end without an answer
 
 
 @pytest.fixture
@@ -33,6 +34,10 @@ def front(monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             state.seen.append((self.command, self.path, dict(self.headers), body))
+            if state.breaks:
+                state.breaks -= 1
+                self.close_connection = True
+                return
             status, answer = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
             data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(status)
@@ -80,6 +85,16 @@ def test_it_waits_while_a_new_api_is_coming_up(front: Front) -> None:
     front.answers = [(403, {"message": "Forbidden"}), (502, b""), (200, b"<html>"), (200, VERDICT)]
     assert probe.first_verdict(front.url) == VERDICT
     assert len(front.seen) == 4
+
+
+def test_it_waits_through_connections_that_break_and_answers_that_are_no_object(front: Front) -> None:
+    """A new front does both; the deploy has succeeded and must not end in a traceback."""
+    front.breaks = 2
+    front.answers = [(200, ["ok"]), (200, VERDICT)]
+    assert probe.first_verdict(front.url) == VERDICT
+    front.breaks = 1_000_000
+    with pytest.raises(DeployError, match=r"gives no answer, though its stack is complete \(Remote end closed"):
+        probe.first_verdict(front.url)
 
 
 def test_it_gives_up_with_the_last_reason_and_where_the_log_is(front: Front) -> None:

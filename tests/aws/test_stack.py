@@ -56,7 +56,7 @@ class Desk:
     def deploy(self, wanted: Wanted) -> Any:
         return stack.deploy(wanted, ask=self.ask, tell=self.told.append)
 
-    def destroy(self, name: str, with_registry: bool = False) -> bool:
+    def destroy(self, name: str, with_registry: bool = False) -> tuple[str, ...]:
         return removal.destroy(Wanted(name), ask=self.ask, tell=self.told.append, with_registry=with_registry)
 
 

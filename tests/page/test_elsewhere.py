@@ -66,6 +66,45 @@ def test_somebody_elses_page_stays_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "index.html").read_text() == "<h1>mine</h1>"
 
 
+@pytest.mark.parametrize("name", [path[1:] for path in pages.FILES if path not in ("/", "/index.html")])
+def test_somebody_elses_file_stays_where_there_is_no_page_yet(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    done = write(tmp_path)
+    assert "there is something else of that name already" in str(done.exception)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_run_that_was_interrupted_is_run_again(tmp_path: Path) -> None:
+    write(tmp_path)
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "index.html").unlink()
+    assert write(tmp_path).exit_code == 0
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
+
+
+def test_files_of_an_older_page_are_written_anew(tmp_path: Path) -> None:
+    write(tmp_path)
+    style = next(tmp_path.glob("*.css"))
+    whole = style.read_bytes()
+    style.write_text("older")
+    assert write(tmp_path).exit_code == 0
+    assert style.read_bytes() == whole
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_folder_in_the_place_of_a_file_is_one_sentence(tmp_path: Path, beside: bool) -> None:
+    name = "index.html"
+    if beside:
+        write(tmp_path)
+        name = next(tmp_path.glob("*.css")).name
+        (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    done = write(tmp_path)
+    assert f"{name}: there is " in str(done.exception) and "name another folder with -o" in str(done.exception)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = write(tmp_path / "file" / "site")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from despam.errors import CorruptVersion, StorageDown, UnknownVersion
-from despam.registry import Registry
+from despam.registry import Registry, catalogue
 from despam.registry.reader import Reader, model_path, seal
 from tests.registry.conftest import Place
 
@@ -125,16 +125,136 @@ def test_an_altered_entry_is_found(registry: Registry) -> None:
         registry.rollback()
 
 
-def test_an_older_pointer_put_back_by_hand_is_found(registry: Registry) -> None:
-    """The history goes on where the pointer stands still; promoting again puts it right."""
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_an_older_pointer_put_back_by_hand_is_found_and_promoting_puts_it_right(
+    registry: Registry, models: Models, number: int
+) -> None:
+    """The history goes on where the pointer stands still: whichever version is promoted, the one it names too."""
     old = registry.storage.get("live.json")
     assert old is not None
     registry.rollback()
     registry.storage.replace("live.json", old.data)
     (finding,) = registry.doctor(mend=True)
-    assert finding.path == "live.json" and "goes on to 3" in finding.what
-    registry.promote("newest")
-    assert registry.history()[-1].number == 4
+    assert finding.path == "live.json" and "goes on to 3" in finding.what and "`despam promote`" in finding.what
+    promoted = registry.promote(sha256_of(models[number]))
+    assert registry.doctor() == []
+    by_hand = registry.history()[3]
+    assert (by_hand.action, by_hand.before, by_hand.after) == ("by hand", sha256_of(models[0]), sha256_of(models[1]))
+    assert promoted.changed is (number != 1) and len(registry.history()) == (4 if number == 1 else 5)
+    live = registry.live()
+    assert live is not None and live.sha256 == sha256_of(models[number])
+    # what a rollback leads to is what was live before
+    before = {0: 1, 1: 0, 2: 1}[number]
+    assert registry.rollback().entry.after == sha256_of(models[before])
+    assert registry.doctor() == []
+
+
+def test_the_same_older_pointer_put_back_twice_is_two_entries(registry: Registry, models: Models) -> None:
+    """No two entries share an id."""
+    old = registry.storage.get("live.json")
+    assert old is not None
+    for _ in range(2):
+        registry.promote(sha256_of(models[2]))
+        registry.storage.replace("live.json", old.data)
+    registry.promote(sha256_of(models[0]))
+    entries = registry.history()
+    assert [entry.action for entry in entries[2:]] == ["promote", "by hand", "promote", "by hand", "promote"]
+    assert len({entry.id for entry in entries}) == len(entries)
+    assert registry.doctor() == []
+
+
+def test_a_pointer_put_back_while_the_process_ends_is_taken_once(registry: Registry, models: Models) -> None:
+    """The entry by hand is there, the promotion on it is not."""
+    old = registry.storage.get("live.json")
+    assert old is not None
+    registry.rollback()
+    registry.storage.replace("live.json", old.data)
+    registry.base()
+    assert registry.base().entry == registry.history()[3]
+    registry.promote(sha256_of(models[2]))
+    assert len(registry.history()) == 5 and registry.doctor() == []
+
+
+def test_a_promotion_by_somebody_else_is_not_taken_for_a_hand(
+    registry: Registry, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between our look at the pointer and at the history."""
+    original = Registry.highest
+
+    def busy(self: Registry, known: int = 0) -> int:
+        monkeypatch.setattr(Registry, "highest", original)
+        Registry(self.url).promote(sha256_of(models[2]))
+        return original(self, known)
+
+    monkeypatch.setattr(Registry, "highest", busy)
+    base = registry.base()
+    assert base.sha256 == sha256_of(models[2]) and base.number == 4
+    assert [entry.action for entry in registry.history()] == ["promote"] * 3 and registry.doctor() == []
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_promotion_with_the_pointer_gone_goes_on_from_the_history(
+    registry: Registry, models: Models, number: int
+) -> None:
+    """Also of the version that was live."""
+    registry.storage.delete("live.json")
+    registry.promote(sha256_of(models[number]))
+    assert registry.doctor() == []
+    live = registry.live()
+    assert live is not None and live.sha256 == sha256_of(models[number])
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_a_rollback_leads_away_from_a_version_that_a_hand_wrote_again(
+    registry: Registry, models: Models, mended: bool
+) -> None:
+    """The pointer was edited, the version stayed: the one before it is what a rollback is for."""
+    registry.storage.replace("live.json", json.dumps({"sha256": sha256_of(models[1])}).encode())
+    if mended:
+        registry.doctor(mend=True)
+    assert registry.rollback().entry.after == sha256_of(models[0])
+    assert registry.doctor() == []
+
+
+@pytest.mark.parametrize("name", ["live.json", "history/00000001.json"])
+def test_an_object_that_is_far_too_large_is_found(registry: Registry, name: str) -> None:
+    """A finding like any other, and lists still work."""
+    registry.storage.replace(name, b" " * (2 << 20))
+    findings = registry.doctor(mend=True)
+    assert ("error", name) in [(finding.kind, finding.path) for finding in findings]
+    assert len(registry.versions()) == 3 and registry.history()
+    if name == "live.json":
+        registry.storage.delete(name)
+        assert [finding.mended for finding in registry.doctor(mend=True)] == [True]
+        assert registry.doctor() == []
+
+
+def test_a_hash_without_the_ending_is_no_version(registry: Registry) -> None:
+    """Somebody's copy by hand."""
+    registry.storage.create(f"models/{'e' * 64}", b"copied")
+    assert len(registry.versions()) == 3
+    (finding,) = registry.doctor()
+    assert finding.kind == "note"
+
+
+def test_a_link_that_leads_back_is_a_sentence(registry: Registry, folder_place: Place) -> None:
+    """obstore walks no such folder."""
+    assert folder_place.folder is not None
+    (folder_place.folder / "loop").symlink_to(folder_place.folder)
+    with pytest.raises(StorageDown, match="remove that link"):
+        registry.doctor()
+
+
+def test_a_version_that_goes_while_it_is_looked_at_is_a_finding(
+    registry: Registry, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listed, and not there any more; the list of versions has it without figures."""
+    listed = catalogue.stored(registry.storage)
+    registry.storage.delete(model_path(sha256_of(models[2])))
+    monkeypatch.setattr(catalogue, "stored", lambda storage: listed)
+    (finding,) = registry.doctor()
+    assert finding.path == model_path(sha256_of(models[2])) and "is not there" in finding.what
+    assert len(registry.versions()) == 3
 
 
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b'{"number": 1}'])

@@ -17,6 +17,7 @@ import pytest
 
 from despam.errors import CorruptVersion, PromotionLost, RegistryError, StorageDown
 from despam.registry import Registry
+from despam.registry.faults import sentence_for
 from despam.registry.reader import Reader
 from despam.registry.storage import Storage
 from tests.fault_proxy import Fault, FaultProxy, Seen, fault_proxy
@@ -77,6 +78,13 @@ def is_pointer(request: Seen) -> bool:
 def is_model(request: Seen) -> bool:
     """A read of a model."""
     return request.method == "GET" and request.path.endswith(".safetensors")
+
+
+def test_a_key_that_the_bucket_is_encrypted_with_is_told_from_the_bucket() -> None:
+    """S3 says AccessDenied for both; only its message names the key."""
+    answer = "<Code>AccessDenied</Code><Message>User: arn:aws:sts::1:assumed-role/r is not authorized to perform: "
+    error = PermissionError(f"{answer}kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/k</Message>")
+    assert "allow these credentials kms:Decrypt" in sentence_for(error)
 
 
 ANSWERS = [

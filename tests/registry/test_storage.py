@@ -50,6 +50,19 @@ def test_what_is_no_registry_is_refused_with_examples(url: str) -> None:
         Storage(url)
 
 
+@pytest.mark.parametrize(
+    "url", ["s3:/bucket/p", "s3:bucket", "S3:/b", "gs:/b/p", "az:/c/p", "file:/models", "https:/x"]
+)
+def test_a_url_that_lacks_a_slash_is_no_folder(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be made below the folder one happens to be in; another colon is a name's own."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingError, match="lacks the two slashes"):
+        Storage(url, make_folder=True)
+    assert list(tmp_path.iterdir()) == []
+    assert folder_of(f"./{url}") == str(tmp_path / url)
+    assert folder_of("models: mine") == str(tmp_path / "models: mine")
+
+
 def test_keys_in_a_url_are_refused_and_not_repeated() -> None:
     """They would end up in logs."""
     with pytest.raises(SettingError, match="environment") as caught:
@@ -159,6 +172,16 @@ def test_the_region_comes_from_either_variable(monkeypatch: pytest.MonkeyPatch) 
     assert (settings_of("s3://b") or {})["region"] == "eu-west-1"
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     assert (settings_of("s3://b") or {})["region"] == "eu-central-1"
+
+
+def test_a_region_in_china_has_its_own_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the environment names one."""
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_REGION", "cn-north-1")
+    assert (settings_of("s3://b") or {})["endpoint"] == "https://s3.cn-north-1.amazonaws.com.cn"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://vpce.example")
+    assert (settings_of("s3://b") or {})["endpoint"] == "https://vpce.example"
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,20 @@ def test_a_prefix_that_fits_several_versions_says_which(folder_place: Place, mod
         registry.storage.create(model_path("f" * 11 + end + "0" * 52), b"x")
     with pytest.raises(UnknownVersion, match=r"fits fffffffffff[ab], fffffffffff[ab]; give more digits"):
         registry.find("f" * 11)
+
+
+def test_of_two_stored_at_the_same_moment_neither_is_the_newest(folder_place: Place, models: Models) -> None:
+    """S3 tells seconds; the older one must not go live by the luck of its hash. Older ties do not matter."""
+    registry, versions = filled(folder_place, models)
+    for number, seconds in ((0, 100), (1, 200), (2, 200)):
+        os.utime(Path(registry.url) / model_path(sha256_of(models[number])), (seconds, seconds))
+    with pytest.raises(UnknownVersion, match="stored at the same moment; give digits") as caught:
+        registry.promote("newest")
+    assert (
+        versions[1] in str(caught.value) and versions[2] in str(caught.value) and versions[0] not in str(caught.value)
+    )
+    os.utime(Path(registry.url) / model_path(sha256_of(models[0])), (300, 300))
+    assert registry.find("newest") == sha256_of(models[0])
 
 
 def test_an_empty_registry_says_what_to_do(place: Place) -> None:

@@ -290,6 +290,28 @@ def test_a_start_does_not_wait_for_storage_that_says_nothing(
     wait_for(lambda: live.status()["source"] == "registry" and not live.status()["degraded"])
 
 
+def test_keys_that_were_renewed_are_taken_without_a_restart(
+    s3_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundled: despam.Model
+) -> None:
+    """The file of the profile is read again once storage has refused what stood in it."""
+    key, secret = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+    kept = tmp_path / "credentials"
+
+    def write(secret: str) -> None:
+        kept.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n")
+
+    write("expired")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(kept))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    live = s3_scene.open()
+    assert live.current().version == bundled.version
+    assert "credentials are wrong" in str(live.status()["reason"])
+    write(secret)
+    assert s3_scene.after(31, live).version == s3_scene.versions[0]
+    assert not live.status()["degraded"]
+
+
 def test_an_empty_registry_is_said(folder_place: Place, bundled: despam.Model) -> None:
     """Nothing is live: bundled, degraded."""
     live = LiveModel(registry_url=folder_place.url, inline=True, log=lambda _: None)

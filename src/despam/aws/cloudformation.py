@@ -25,6 +25,8 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 WORDS = {"CREATE": "created", "UPDATE": "changed", "DELETE": "removed"}
 EMPTY = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE")  # states of a stack in which nothing is
+TAG = {"Key": "made-by", "Value": "despam"}  # on every stack of ours, so that it is told from another of that name
+CHANGE_SET = "despam-"
 
 Tell = Callable[[str], None]
 
@@ -38,6 +40,7 @@ class Stack:
     status: str
     parameters: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_busy(self) -> bool:
@@ -64,6 +67,7 @@ def look(client: Any, name: str) -> Stack | None:
         described["StackStatus"],
         {entry["ParameterKey"]: entry.get("ParameterValue", "") for entry in described.get("Parameters", [])},
         {entry["OutputKey"]: entry["OutputValue"] for entry in described.get("Outputs", [])},
+        {entry["Key"]: entry["Value"] for entry in described.get("Tags", [])},
     )
 
 
@@ -91,15 +95,22 @@ def check_ready(stack: Stack | None) -> None:
         )
 
 
-def change(client: Any, name: str, template: str, parameters: dict[str, str | None], tell: Tell) -> bool:
-    """Create or update the stack; say whether anything changed. A parameter that is None keeps its value."""
+def change(
+    client: Any, name: str, template: str, parameters: dict[str, str | None], tell: Tell, new: bool = False
+) -> bool:
+    """Create or update the stack; say whether anything changed. A parameter that is None keeps its value.
+
+    With `new` it is only ever created: a stack that has come up under that name meanwhile is left alone.
+    """
     stack = look(client, name)
+    if new and stack is not None and stack.status not in EMPTY:
+        raise DeployError(f"the stack {name} was made by somebody else meanwhile; nothing was changed, run this again.")
     if stack is not None and stack.status == "ROLLBACK_COMPLETE":
         tell(f"removing what a failed first deploy left of the stack {name}")
         delete(client, name, tell)
         stack = None
     creating = stack is None or stack.status in EMPTY
-    change_set = f"despam-{time.time_ns()}"
+    change_set = f"{CHANGE_SET}{time.time_ns()}"
     try:
         if not _prepare(client, name, change_set, template, parameters, creating):
             return False
@@ -128,7 +139,7 @@ def _prepare(
                 _parameter(key, value) for key, value in parameters.items() if not (creating and value is None)
             ],
             Capabilities=CAPABILITIES,
-            Tags=[{"Key": "made-by", "Value": "despam"}],
+            Tags=[TAG],
         )
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:

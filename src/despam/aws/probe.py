@@ -8,6 +8,8 @@ Invariant: it waits out the half minute in which a new API or function may still
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import re
@@ -66,9 +68,11 @@ def _ask(url: str, body: bytes | None, headers: dict[str, str], logs: str) -> di
     while True:
         try:
             with urllib.request.urlopen(_request(url, body, headers), timeout=15) as response:  # noqa: S310  our own URL
-                answer: dict[str, Any] = json.load(response)
+                answer = json.load(response)
+                if not isinstance(answer, dict):
+                    raise ValueError(f"an answer that is no object: {str(answer)[:200]}")
                 return answer
-        except (urllib.error.URLError, TimeoutError, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             reason = _reason(error)
             if time.monotonic() > deadline:
                 message = f"{url} gives no answer, though its stack is complete ({reason})"
@@ -87,6 +91,7 @@ def _request(url: str, body: bytes | None, headers: dict[str, str]) -> urllib.re
 
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
-        with error:
+        with error, contextlib.suppress(OSError, http.client.HTTPException):
             return f"{error.code} {error.read(200).decode(errors='replace')}"
-    return str(getattr(error, "reason", error))
+        return str(error.code)
+    return str(getattr(error, "reason", error)) or type(error).__name__

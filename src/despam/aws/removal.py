@@ -3,13 +3,13 @@
 Knows what is lost with each. Refuses to lose a model without naming it first: the registry's bucket has its own stack,
 kept by default, and other services may be reading it.
 
-Invariant: nothing is removed before `ask` has said yes to a text that names it; a removal that was cut short can be run
-again and goes on.
+Invariant: nothing is removed that is not known to be ours, and nothing before `ask` has said yes to a text that names
+it; a removal that was cut short can be run again and goes on.
 """
 
 from __future__ import annotations
 
-from despam.aws import cloudformation, storage
+from despam.aws import cloudformation, ownership, storage
 from despam.aws.cloudformation import Stack, Tell
 from despam.aws.faults import translated
 from despam.aws.plan import Wanted
@@ -19,32 +19,48 @@ from despam.errors import DeployError
 NAMED_MODELS = 20
 
 
-def destroy(wanted: Wanted, *, ask: Ask, tell: Tell, region: str | None = None, with_registry: bool = False) -> bool:
-    """Remove the service; False when `ask` said no."""
+def destroy(
+    wanted: Wanted, *, ask: Ask, tell: Tell, region: str | None = None, with_registry: bool = False
+) -> tuple[str, ...]:
+    """Remove the service; give the names of the stacks that went, none when `ask` said no."""
     account = connect(region)
-    service = cloudformation.look(account.stacks, wanted.stack)
-    registry = cloudformation.look(account.stacks, wanted.registry_stack)
-    for stack in (service, registry):
-        if stack is not None and stack.is_busy:
-            cloudformation.check_ready(stack)
+    service, registry = _present(account, wanted, with_registry)
     if service is None and not (registry and with_registry):
         left = (
             f" (the registry's stack {wanted.registry_stack} is there: --with-registry removes it)" if registry else ""
         )
         raise DeployError(f"no stack {wanted.stack} in {account.place}{left}; check --stack and --region.")
-    if service and service.parameters and "CodeKey" not in service.parameters:
-        raise DeployError(f"the stack {wanted.stack} in {account.place} is not despam's; it was left alone.")
     if not ask(_losses(account, service, registry, with_registry)):
-        return False
+        return ()
+    removed = []
     try:
         if service:
             tell(f"Stack {service.name}")
             cloudformation.delete(account.stacks, service.name, tell)
+            removed.append(service.name)
         if registry and with_registry:
             _remove_registry(account, registry, tell)
+            removed.append(registry.name)
     except KeyboardInterrupt:
         raise DeployError(f"stopped; what is left of {wanted.stack} goes with the same command.") from None
-    return True
+    return tuple(removed)
+
+
+def _present(account: Account, wanted: Wanted, with_registry: bool) -> tuple[Stack | None, Stack | None]:
+    """Look at both stacks, and refuse those that are busy or not ours."""
+    service = cloudformation.look(account.stacks, wanted.stack)
+    registry = cloudformation.look(account.stacks, wanted.registry_stack)
+    if service and not ownership.is_service(account.stacks, service):
+        raise DeployError(f"the stack {service.name} in {account.place} is not despam's; it was left alone.")
+    if registry and not ownership.is_registry(account.stacks, registry):
+        if with_registry:
+            message = f"the stack {registry.name} in {account.place} is not despam's; nothing was removed"
+            raise DeployError(f"{message}: leave --with-registry out.")
+        registry = None
+    for stack in (service, registry):
+        if stack is not None and stack.is_busy:
+            cloudformation.check_ready(stack)
+    return service, registry
 
 
 def _losses(account: Account, service: Stack | None, registry: Stack | None, with_registry: bool) -> str:
@@ -56,7 +72,7 @@ def _losses(account: Account, service: Stack | None, registry: Stack | None, wit
         lines.append(
             f"  its address {service.outputs.get('Url', '')} answers no more, and a new deploy gets another one"
         )
-    bucket = registry.outputs.get("BucketName", "") if registry else ""
+    bucket = ownership.bucket_of(account.stacks, registry) if registry else ""
     if registry and with_registry:
         lines += _registry_losses(account, registry, bucket)
     elif bucket:
@@ -67,6 +83,8 @@ def _losses(account: Account, service: Stack | None, registry: Stack | None, wit
 
 
 def _registry_losses(account: Account, registry: Stack, bucket: str) -> list[str]:
+    if not (bucket and storage.exists(account.s3, bucket)):
+        return [f"  the stack {registry.name}, whose bucket is gone already"]
     held = storage.contents(account.s3, bucket)
     lines = [
         f"  the stack {registry.name} and its bucket {bucket}: {held.objects} objects, {held.size_bytes / 1e6:.1f} MB, "
@@ -99,14 +117,9 @@ def _readers(account: Account, bucket: str, registry: Stack) -> list[str]:
 
 def _remove_registry(account: Account, registry: Stack, tell: Tell) -> None:
     """Empty and remove the bucket first: while its stack is there, a removal that was cut short finds it again."""
-    bucket = registry.outputs.get("BucketName", "")
-    if bucket and _exists(account, bucket):
+    bucket = ownership.bucket_of(account.stacks, registry)
+    if bucket and storage.exists(account.s3, bucket):
         storage.remove(account.s3, bucket)
         tell(f"Bucket {bucket} removed")
     tell(f"Stack {registry.name}")
     cloudformation.delete(account.stacks, registry.name, tell)
-
-
-def _exists(account: Account, bucket: str) -> bool:
-    with translated(f"looking for the bucket {bucket}"):
-        return any(entry["Name"] == bucket for entry in account.s3.list_buckets()["Buckets"])

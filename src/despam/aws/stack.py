@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from despam.aws import bundle as bundling
-from despam.aws import cloudformation, plan, probe, storage
+from despam.aws import cloudformation, ownership, plan, probe, storage
 from despam.aws.cloudformation import Stack, Tell
 from despam.aws.faults import translated
 from despam.aws.plan import Wanted
@@ -110,30 +110,43 @@ def _present(account: Account, wanted: Wanted) -> tuple[Stack | None, Stack | No
     """Look at both stacks, and refuse those that are busy, broken or not ours."""
     service = cloudformation.look(account.stacks, wanted.stack)
     registry = cloudformation.look(account.stacks, wanted.registry_stack)
+    if service and not ownership.is_service(account.stacks, service):
+        raise _foreign(account, service)
+    if registry and not ownership.is_registry(account.stacks, registry):
+        if wanted.registry is None and not (service and service.parameters.get("RegistryBucket")):
+            raise _foreign(account, registry)
+        registry = None  # the service has a registry elsewhere: this stack is nothing to it
     for stack in (service, registry):
         cloudformation.check_ready(stack)
     if service and service.status in cloudformation.EMPTY:
         # a first deploy that failed left its name only
         return None, registry
-    if service and "CodeKey" not in service.parameters:
-        raise DeployError(
-            f"the stack {wanted.stack} in {account.place} exists and is not despam's; choose another --stack."
-        )
     if service and service.outputs.get("AsksForKey") == "no":
         # AWS shows a secret parameter as stars, an empty one too
         service.parameters["ApiKey"] = ""
     return service, registry
 
 
+def _foreign(account: Account, stack: Stack) -> DeployError:
+    message = f"the stack {stack.name} in {account.place} exists and is not despam's"
+    return DeployError(f"{message}; choose another --stack.")
+
+
 def _registry_url(account: Account, wanted: Wanted, service: Stack | None, registry: Stack | None) -> str | None:
     """Say which registry it will be: the one given, the one it has, the one of an earlier deploy, or None yet."""
+    own = registry.outputs.get("RegistryUrl") if registry else None
     url = wanted.registry
     if url is None and service and service.parameters.get("RegistryBucket"):
         url = f"s3://{service.parameters['RegistryBucket']}/{service.parameters['RegistryPrefix']}"
-    if url is None and registry:
-        url = registry.outputs.get("RegistryUrl")
-    if url is not None:
-        storage.check(account.s3, plan.registry_place(url)[0])
+    url = url or own
+    if url is None:
+        return None
+    bucket = plan.registry_place(url)[0]
+    cut_short = (
+        f"the stack {wanted.registry_stack} is there and its bucket {bucket} is not: a removal was cut short; "
+        f"`despam destroy --stack {wanted.stack} --with-registry` ends it, then deploy again."
+    )
+    storage.check(account.s3, bucket, cut_short if url == own else "")
     return url
 
 
@@ -155,7 +168,7 @@ def _places(registry: str, sha256: str) -> dict[str, str]:
 
 def _make_registry(account: Account, wanted: Wanted, tell: Tell) -> str:
     tell(f"Stack {wanted.registry_stack}")
-    cloudformation.change(account.stacks, wanted.registry_stack, plan.template("registry"), {}, tell)
+    cloudformation.change(account.stacks, wanted.registry_stack, plan.template("registry"), {}, tell, new=True)
     made = cloudformation.look(account.stacks, wanted.registry_stack)
     assert made is not None, "change returned, so it is complete"
     return made.outputs["RegistryUrl"]
@@ -174,7 +187,9 @@ def _change(
         values: dict[str, str | None] = {name: None for name in plan.defaults() if name in known}
         values.update(wanted.given())
         values.update(places)
-        changed = cloudformation.change(account.stacks, wanted.stack, plan.template("template"), values, tell)
+        changed = cloudformation.change(
+            account.stacks, wanted.stack, plan.template("template"), values, tell, new=service is None
+        )
     except DeployError as error:
         raise DeployError(
             f"{error} The bucket {places['CodeBucket']} stays, with the models and bundles in it."

@@ -29,8 +29,8 @@ def bundle_key(sha256: str) -> str:
     return f"bundles/{sha256}.zip"
 
 
-def check(s3: Any, bucket: str) -> None:
-    """Refuse a bucket that is missing, somebody else's, or in another region."""
+def check(s3: Any, bucket: str, if_missing: str = "") -> None:
+    """Refuse a bucket that is missing (in the words given, if any), somebody else's, or in another region."""
     from botocore.exceptions import ClientError
 
     with translated(f"looking for the bucket {bucket}"):
@@ -38,7 +38,10 @@ def check(s3: Any, bucket: str) -> None:
             answer = s3.head_bucket(Bucket=bucket)
         except ClientError as error:
             # a HEAD has no body: the status is all there is
-            if str(error.response.get("Error", {}).get("Code")) in ("403", "Forbidden"):
+            code = str(error.response.get("Error", {}).get("Code"))
+            if if_missing and code in ("404", "NoSuchBucket", "NotFound"):
+                raise DeployError(if_missing) from error
+            if code in ("403", "Forbidden"):
                 message = (
                     f"the bucket {bucket} is somebody else's, or closed to these credentials; use a bucket of your own."
                 )
@@ -49,6 +52,12 @@ def check(s3: Any, bucket: str) -> None:
     if region != s3.meta.region_name:
         message = f"the bucket {bucket} is in {region}, the service would be in {s3.meta.region_name}"
         raise DeployError(f"{message}; use --region {region}, or a bucket there.")
+
+
+def exists(s3: Any, bucket: str) -> bool:
+    """Say whether this account has the bucket; once it is gone, anybody may take its name."""
+    with translated(f"looking for the bucket {bucket}"):
+        return any(entry["Name"] == bucket for entry in s3.list_buckets()["Buckets"])
 
 
 def upload(s3: Any, bucket: str, key: str, data: bytes) -> bool:

@@ -43,4 +43,4 @@ def command(stack: str, region: str | None, with_registry: bool, yes: bool, dry_
     if not removed:
         click.echo("Nothing was removed.", err=True)
         sys.exit(1)
-    click.echo(f"{stack} removed" + (", with its registry" if with_registry else ""))
+    click.echo(f"{stack} removed" + (", with its registry" if f"{stack}-registry" in removed else ""))

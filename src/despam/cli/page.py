@@ -44,10 +44,10 @@ def command(api: str, folder: Path) -> None:
     """
     from despam.service import pages
 
-    refuse_foreign(folder / "index.html")
     files = {path[1:]: content for path, (content, _, _) in pages.FILES.items() if path != "/"}
     files["index.html"] = address(files["index.html"].decode(), api).encode()
     try:
+        refuse_foreign(folder, files)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             beside = folder / f".{name}.{os.getpid()}"
@@ -69,7 +69,13 @@ def address(html: str, api: str) -> str:
     return html.replace(pages.API_META, f'{policy}\n<meta name="despam-api" content="{api}">')
 
 
-def refuse_foreign(index: Path) -> None:
-    """Refuse to write over somebody's own page."""
-    if index.exists() and b'<meta name="despam-api"' not in index.read_bytes():
-        raise SettingError(f"{index}: there is another page already; name another folder with -o.")
+def refuse_foreign(folder: Path, files: dict[str, bytes]) -> None:
+    """Refuse to write over what is not this page's: files beside its own index are, of whatever version of despam."""
+    index = folder / "index.html"
+    is_ours = index.is_file() and b'<meta name="despam-api"' in index.read_bytes()
+    for name, content in files.items():
+        path = folder / name
+        if not path.exists() or (path.is_file() and (is_ours or path.read_bytes() == content)):
+            continue
+        what = "another page" if path == index else "something else of that name"
+        raise SettingError(f"{path}: there is {what} already; name another folder with -o.")

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 @change_options
 @click.option("--json", "as_json", is_flag=True, help="Print the entry of the history as JSON.")
 def command(version: str, registry: str, gate: str | None, why: str, who: str, as_json: bool) -> None:
-    """Make VERSION live; the first digits are enough, and the word newest means the last one published.
+    """Make VERSION live; the first digits are enough, and the word newest means the last one stored.
 
-    Running services notice by themselves; nothing is deployed. `despam rollback` takes it back.
+    Publishing a model that is there already does not make it newer; where two were stored at the same moment, digits
+    are asked for. Running services notice by themselves; nothing is deployed. `despam rollback` takes it back.
 
     Example:
 

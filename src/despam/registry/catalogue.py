@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from despam.core.tensors import parse_header
 from despam.errors import DespamError
-from despam.registry.reader import is_sha256
+from despam.registry.reader import is_sha256, model_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,7 @@ def stored(storage: Storage) -> dict[str, Listed]:
     found = {}
     for listed in storage.list("models"):
         sha256 = listed.path.removeprefix("models/").removesuffix(".safetensors")
-        if is_sha256(sha256):
+        if is_sha256(sha256) and listed.path == model_path(sha256):
             found[sha256] = listed
     return found
 

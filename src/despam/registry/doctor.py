@@ -10,24 +10,22 @@ history ends with) and removes only files that no finished write left behind; it
 
 from __future__ import annotations
 
-import time
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from despam.errors import CorruptVersion, DespamError, ModelError, StorageDown
-from despam.registry import catalogue
-from despam.registry.entry import Entry, adopt, entry_of
+from despam.errors import CorruptVersion, DespamError, ModelError, PromotionLost, StorageDown, UnknownVersion
+from despam.registry import catalogue, folder
+from despam.registry.entry import Entry, entry_of
 from despam.registry.reader import POINTER, fetch, model_path, open_checked, read_pointer
 
 if TYPE_CHECKING:
     from despam.registry.reader import Pointer
-    from despam.registry.storage import Found
+    from despam.registry.storage import Found, Storage
     from despam.registry.writer import Registry
 
-FOLDERS = ("models/", "history/")
 OLD_SECONDS = 3600  # a half-written file this old belongs to nobody who is still at work
 
 
@@ -61,7 +59,7 @@ def _models(registry: Registry) -> Iterator[Finding]:
             open_checked(fetch(registry.storage, sha256, 2), sha256, "")
         except StorageDown:
             raise
-        except CorruptVersion as error:
+        except (CorruptVersion, UnknownVersion) as error:
             yield Finding("error", path, _bare(error, registry))
         except ModelError as error:
             yield Finding("error", path, f"{error}; remove it, or publish it again with a despam that reads it")
@@ -70,18 +68,23 @@ def _models(registry: Registry) -> Iterator[Finding]:
 def _history(registry: Registry, mend: bool) -> Iterator[Finding]:
     """Check the entries, the pointer, and that they agree; the entries first, since others may promote meanwhile."""
     objects = registry.history_objects()
-    found = registry.read_pointer_object()
     entries = [entry for _, entry in objects if entry]
     last = entries[-1] if entries else None
+    found, pointer = None, None
+    is_too_large = False
     try:
-        pointer = read_pointer(found, registry.url) if found else None
+        found = registry.read_pointer_object()
     except CorruptVersion:
-        pointer = None
+        is_too_large = True
+    with contextlib.suppress(CorruptVersion):
+        pointer = read_pointer(found, registry.url) if found else None
     own = entry_of(pointer) if pointer else None
     broken = [path for path, entry in objects if entry is None and (own is None or own.path != path)]
     yield from (Finding("error", path, "is no entry of the history; restore or remove it") for path in broken)
     yield from _chain(entries)
-    if pointer is not None:
+    if is_too_large:
+        yield Finding("error", POINTER, "is far too large for a pointer; remove it, then run this again with --mend")
+    elif pointer is not None:
         yield from _pointer(registry, pointer, last, mend)
     elif found is not None:
         yield _put_back(registry, found, last, mend)
@@ -96,12 +99,14 @@ def _pointer(registry: Registry, pointer: Pointer, last: Entry | None, mend: boo
         yield Finding("error", POINTER, f"{what}; publish that model, or `despam promote` another version")
     entry = entry_of(pointer)
     if entry is None:
-        yield _adopt(registry, pointer, last, mend)
+        yield _adopt(registry, pointer, mend)
     elif last is None or last.number < entry.number:
         if registry.entry_at(entry.number) is None:  # else somebody promotes while we look
             yield _record(registry, entry, mend)
     elif last.id != entry.id:
-        what = f"is at entry {entry.number}, the history goes on to {last.number}; promote the right version"
+        what = f"is at entry {entry.number}, the history goes on to {last.number}"
+        either = " or ".join(dict.fromkeys((pointer.version, last.version)))
+        what += f"; `despam promote` the version that is to be live, {either}"
         yield Finding("error", POINTER, what)
 
 
@@ -149,7 +154,7 @@ def _put_back(registry: Registry, found: Found, last: Entry | None, mend: bool) 
     return replace(finding, mended=registry.storage.swap(POINTER, last.to_pointer(), found))
 
 
-def _adopt(registry: Registry, pointer: Pointer, last: Entry | None, mend: bool) -> Finding:
+def _adopt(registry: Registry, pointer: Pointer, mend: bool) -> Finding:
     """Take a pointer that was written by hand into the history, and write it as ours."""
     what = f"was written or changed without despam; it names {pointer.version}"
     if not pointer.intact:
@@ -157,11 +162,11 @@ def _adopt(registry: Registry, pointer: Pointer, last: Entry | None, mend: bool)
     finding = Finding("left-over", POINTER, what)
     if not mend:
         return finding
-    entry = adopt(pointer, last, registry.highest() + 1)
-    if last is not None and last.id == entry.id:
-        entry = last
-    registry.storage.create(entry.path, entry.to_history())
-    return replace(finding, mended=registry.storage.swap(POINTER, entry.to_pointer(), pointer.found))
+    try:
+        registry.settle(registry.base())
+    except PromotionLost:
+        return finding  # somebody promoted meanwhile, and took it into the history on the way
+    return replace(finding, mended=True)
 
 
 def _restore_pointer(registry: Registry, last: Entry, mend: bool) -> Finding:
@@ -177,26 +182,20 @@ def _strangers(registry: Registry, mend: bool) -> Iterator[Finding]:
         if listed.path not in known and not listed.path.startswith("history/"):
             yield Finding("note", listed.path, "is no object of a registry; it does no harm")
     if registry.storage.folder:
-        yield from _half_written(Path(registry.storage.folder), mend)
+        yield from _half_written(registry.storage, mend)
 
 
-def _half_written(folder: Path, mend: bool) -> Iterator[Finding]:
-    """Name what a killed write left in a folder: obstore writes NAME#1 and links it to NAME when it is whole."""
-    for path in sorted(folder.rglob("*#*")):
-        if not path.is_file() or not path.name.rpartition("#")[2].isdecimal():
-            continue
-        finding = Finding(
-            "left-over", path.relative_to(folder).as_posix(), "a write ended in the middle; nothing reads this file"
-        )
-        if mend and time.time() - path.stat().st_mtime > OLD_SECONDS:
-            path.unlink(missing_ok=True)
-            finding = replace(finding, mended=True)
-        elif mend:
-            finding = replace(
-                finding,
-                what=f"{finding.what}; it is younger than an hour, so somebody may be writing it: run this later",
-            )
-        yield finding
+def _half_written(storage: Storage, mend: bool) -> Iterator[Finding]:
+    """Name what a killed write left in a folder, and remove it when nobody can be at it any more."""
+    for path in storage.on_disk("listing", folder.left_over):
+        finding = Finding("left-over", path, "a write ended in the middle; nothing reads this file")
+        if not mend:
+            yield finding
+        elif storage.on_disk(f"removing {path}", folder.remove_old, path, OLD_SECONDS):
+            yield replace(finding, mended=True)
+        else:
+            young = "it is younger than an hour, so somebody may be writing it: run this later"
+            yield replace(finding, what=f"{finding.what}; {young}")
 
 
 def _bare(error: DespamError, registry: Registry) -> str:

@@ -88,10 +88,22 @@ def entry_of(pointer: Pointer) -> Entry | None:
 
 
 def adopt(pointer: Pointer, last: Entry | None, number: int) -> Entry:
-    """Take a pointer written by hand for an entry: the same one, whoever finds it, so that two finders agree."""
+    """Take a pointer that a hand wrote or put back for an entry: the same one, whoever finds it.
+
+    `last` is the history's newest entry, `number` its number; where that is this adoption already, it is the answer.
+    """
+    if last is not None and last.id == _identity(pointer, number):
+        return last
     modified = pointer.found.modified
     when = modified.strftime("%Y-%m-%dT%H:%M:%SZ") if modified else ""
-    why = "the pointer was written without despam"
+    why = "the pointer was put back or written without despam"
     before, previous = (last.after, last.number) if last else (None, None)
-    identity = sha256_hex(pointer.found.data)[:32]
-    return Entry(number, identity, BY_HAND, when, "unknown", why, before, pointer.sha256, previous)
+    if last is not None and last.after == pointer.sha256:
+        previous = last.previous  # the same version: a rollback must lead away from it
+    identity = _identity(pointer, number + 1)
+    return Entry(number + 1, identity, BY_HAND, when, "unknown", why, before, pointer.sha256, previous)
+
+
+def _identity(pointer: Pointer, number: int) -> str:
+    """Make an id that two finders agree on; by the number too, since the same pointer may be put back twice."""
+    return sha256_hex(b"%d#%b" % (number, pointer.found.data))[:32]

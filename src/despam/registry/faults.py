@@ -38,6 +38,11 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
         "the bucket is in another region; set AWS_REGION to the bucket's region",
     ),
     (
+        ("kms:Decrypt", "kms:GenerateDataKey"),
+        "access denied to the key that the bucket is encrypted with; allow these credentials kms:Decrypt (to publish, "
+        "kms:GenerateDataKey too) in the key's policy",
+    ),
+    (
         ("AccessDenied", "AllAccessDisabled", "AuthorizationPermissionMismatch", "AuthorizationFailure"),
         "access denied: the bucket is somebody else's, or these credentials lack s3:GetObject, s3:PutObject or "
         "s3:ListBucket on it; ask its owner",
@@ -66,6 +71,10 @@ CODES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("No space left",), "the disk is full; free some space"),
     (("InvalidBucketName", "InvalidResourceName"), "the bucket cannot have that name; correct it"),
     (("File too large",), "the file system takes no file of that size; choose another folder"),
+    (
+        ("File system loop", "levels of symbolic links"),
+        "a link in the folder leads back into it, or to itself; remove that link",
+    ),
     (("Read-only file system",), "the folder cannot be written to; choose another one"),
     (("Permission denied",), "this user may not read or write there; correct the folder's permissions"),
     (

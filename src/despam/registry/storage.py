@@ -142,12 +142,17 @@ class Storage:
         return found
 
     def get_start(self, path: str, start: int, length: int) -> bytes:
-        """Read a range of an object; shorter where the object ends."""
+        """Read a range of an object; shorter where the object ends, empty where it is not there any more."""
         import obstore
 
-        return bytes(
-            self._call(f"reading {path}", lambda: obstore.get_range(self.store, path, start=start, length=length))
-        )
+        def read() -> bytes:
+            return bytes(obstore.get_range(self.store, path, start=start, length=length))
+
+        try:
+            found: bytes = self._call(f"reading {path}", read)
+        except FileNotFoundError:
+            return b""  # removed since it was listed
+        return found
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[Listed]:
         """List the objects under a prefix, of a path greater than `after`."""
@@ -206,27 +211,31 @@ class Storage:
 
     def _swap_locked(self, path: str, data: bytes, old: Found) -> bool:
         """Compare and write under a lock of the kernel's, which ends with the process however that ends."""
-        import fcntl
+        from despam.registry import folder
 
-        with open(os.path.join(self.folder, LOCK), "ab") as lock:  # noqa: PTH118, PTH123
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        lock = self.on_disk("locking", folder.lock)
+        try:
             now = self.get(path)
             if now is None or now.data != old.data:
                 return False
             self.replace(path, data)
+        finally:
+            os.close(lock)
         return True
 
     def _settle(self, path: str) -> None:
         """Bring a file of a folder to the disk, so that a promotion that was said to be done survives a power cut."""
-        if not self.folder:
-            return
-        full = os.path.join(self.folder, path)  # noqa: PTH118
-        for name in (full, os.path.dirname(full)):  # noqa: PTH120
-            descriptor = os.open(name, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        if self.folder:
+            from despam.registry import folder
+
+            self.on_disk(f"writing {path}", folder.flush, path)
+
+    def on_disk(self, doing: str, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Do with the folder what obstore does not; what the system says comes in the same sentences."""
+        try:
+            return work(self.folder, *arguments)
+        except OSError as error:
+            raise translate(error, self.url, doing) from error
 
     def delete(self, path: str) -> None:
         """Remove an object."""
@@ -264,6 +273,9 @@ def folder_of(url: str) -> str:
     if not url or "\0" in url:
         raise SettingError(f"{url!r} is no registry; give {EXAMPLES}.")
     if not separator:
+        word, colon, _ = url.partition(":")
+        if colon and word.lower() in (*SCHEMES, "file", "http", "https"):
+            raise SettingError(f"{url} lacks the two slashes after {word}:; give {EXAMPLES} (a folder as ./{url}).")
         return os.path.abspath(os.path.expanduser(url))  # noqa: PTH100, PTH111
     if scheme == "file":
         if not rest.startswith("/"):
@@ -320,4 +332,6 @@ def settings_of(url: str) -> dict[str, str] | None:
         given.update(profile)
     if region:
         given["region"] = region
+    if region and region.startswith("cn-"):
+        given.setdefault("endpoint", f"https://s3.{region}.amazonaws.com.cn")  # obstore knows the other one alone
     return given

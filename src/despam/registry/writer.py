@@ -106,9 +106,9 @@ class Registry:
     def versions(self) -> list[Version]:
         """List the stored versions with date, size and card, the newest first."""
         objects = catalogue.stored(self.storage)
-        found = self.read_pointer_object()
         try:
-            live = read_pointer(found, self.url).sha256 if found else ""
+            pointer = self.live()
+            live = pointer.sha256 if pointer else ""
         except CorruptVersion:
             live = ""  # the list is what somebody needs to mend it
         return catalogue.describe(self.storage, objects, live)
@@ -135,14 +135,16 @@ class Registry:
         """Find the full hash by a unique prefix, or of `newest`. Raises UnknownVersion, which lists what there is."""
         prefix = version.strip().lower()
         objects = catalogue.stored(self.storage)
-        newest = sorted(objects, key=lambda sha256: objects[sha256].modified, reverse=True)
-        fitting = (
-            [sha256 for sha256 in newest if sha256.startswith(prefix)] if prefix and HEX.issuperset(prefix) else []
-        )
+        newest = sorted(objects, key=lambda sha256: (objects[sha256].modified, sha256), reverse=True)
+        fitting: list[str] = []
         if prefix == NEWEST:
-            fitting = newest[:1]
+            fitting = [sha256 for sha256 in newest if objects[sha256].modified == objects[newest[0]].modified]
+        elif prefix and HEX.issuperset(prefix):
+            fitting = [sha256 for sha256 in newest if sha256.startswith(prefix)]
         if len(fitting) == 1:
             return fitting[0]
+        if fitting and prefix == NEWEST:
+            raise UnknownVersion(f"{_listed(fitting)} were stored at the same moment; give digits of one.", self.url)
         if fitting:
             raise UnknownVersion(f"{version!r} fits {_listed(fitting)}; give more digits.", self.url)
         there = f"there are {_listed(newest)}" if newest else "it holds none yet: run `despam publish MODEL`"
@@ -169,10 +171,11 @@ class Registry:
     def promote(self, version: str, why: str = "", who: str = "", gate: Gate | None = None) -> Promoted:
         """Make a version live. Raises PromotionLost when somebody else promoted between our first look and our swap."""
         sha256 = self.find(version)
-        base = self._base()
+        base = self.base()
         data = fetch(self.storage, sha256, READS)
         open_checked(data, sha256, self.url)
         if base.entry and base.sha256 == sha256:
+            self.settle(base)
             return Promoted(base.entry, changed=False, recorded=self._record(base.entry))
         if gate is not None:
             gate(data, self._live_bytes(base))
@@ -181,7 +184,7 @@ class Registry:
 
     def rollback(self, why: str = "", who: str = "") -> Promoted:
         """Make the version live that was live before; again, and it is the one before that."""
-        base = self._base()
+        base = self.base()
         if base.entry is None:
             raise UnknownVersion("nothing is live yet, so there is nothing to roll back.", self.url)
         target, previous = self._before(base.entry)
@@ -196,19 +199,38 @@ class Registry:
 
     # how
 
-    def _base(self) -> Base:
-        """Read the pointer and make sure that its entry stands in the history."""
-        pointer = self.live()
-        entry = entry_of(pointer) if pointer else None
-        number = self.highest(entry.number if entry else 0)
-        if pointer and entry is None:
-            last = self.entry_at(number)
-            entry = adopt(pointer, last, number + 1)
-            if last and last.id == entry.id:
-                entry = last  # adopted before
-        if entry and not self._record(entry):
+    def base(self) -> Base:
+        """Read the pointer and make sure that its entry stands in the history, and is the last one."""
+        for _ in range(READS):
+            pointer = self.live()
+            own = entry_of(pointer) if pointer else None
+            number = self.highest(own.number if own else 0)
+            if own is not None and own.number == number and self._record(own):
+                return Base(pointer, own, number + 1)
+            # a pointer that is missing, or that a hand wrote or put back; unless somebody promoted while we looked
+            if self._is_still(pointer):
+                return self._base_by_hand(pointer, number)
+        raise PromotionLost("others promote all the time, so nothing was changed; try again.", self.url)
+
+    def _base_by_hand(self, pointer: Pointer | None, number: int) -> Base:
+        """Take what a hand did to the pointer into the history."""
+        last = self.entry_at(number)
+        is_newest = pointer is not None and (own := entry_of(pointer)) is not None and own.number == number
+        entry = adopt(pointer, last, number) if pointer else last
+        if (is_newest and last is None) or (entry and not self._record(entry)):
             raise StorageDown("the newest entry of the history is broken; run `despam doctor --mend`.", self.url)
         return Base(pointer, entry, max(number, entry.number if entry else 0) + 1)
+
+    def _is_still(self, pointer: Pointer | None) -> bool:
+        """Say whether the pointer is what it was."""
+        now = self.read_pointer_object()
+        return (now.data if now else None) == (pointer.found.data if pointer else None)
+
+    def settle(self, base: Base) -> None:
+        """Write the pointer as ours where a hand wrote it, put it back, or removed it."""
+        own = entry_of(base.pointer) if base.pointer else None
+        if base.entry and (own is None or own.id != base.entry.id):
+            self._swap(base, base.entry)
 
     def highest(self, known: int = 0) -> int:
         """Give the highest number in the history, which is at least `known`."""
@@ -224,7 +246,10 @@ class Registry:
 
     def _read_entry(self, path: str) -> Entry | None:
         """Read the object of an entry; None when there is none, or it is broken."""
-        found = self._read_steady(path, parse_entry)
+        try:
+            found = self._read_steady(path, parse_entry)
+        except CorruptVersion:  # far larger than any entry
+            return None
         return parse_entry(found.data) if found else None
 
     def read_pointer_object(self) -> Found | None:

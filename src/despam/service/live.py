@@ -18,7 +18,7 @@ import time
 from _thread import allocate_lock  # threading itself is imported only where there is a registry
 
 from despam.core.model import Model, load
-from despam.errors import DespamError, MissingExtra, SettingError
+from despam.errors import DespamError, MissingExtra, SettingError, StorageDown
 from despam.service.log import to_stderr, write_event
 
 TYPE_CHECKING = False
@@ -186,6 +186,8 @@ class LiveModel:
             self.fatal = error
             self._degrade(str(error))
         except DespamError as error:
+            if isinstance(error, StorageDown):
+                self.reader = None  # the next one reads keys, region and endpoint anew: they may be what was wrong
             self._degrade(self._reason_of(error))
         except Exception as error:  # noqa: BLE001  nothing that a look meets may stop the answers
             self._degrade(f"the look at the registry failed ({type(error).__name__})")
