@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 from despam.corpus import folders, json_lines, mails, parquet, tables
 from despam.corpus.columns import LABEL_NAMES, Labels, find_field, missing_column, plain
 from despam.corpus.opening import Source, stem
+from despam.corpus.records import first_line
 from despam.corpus.row import Plan, Row
 from despam.errors import DataError
 
@@ -69,7 +70,11 @@ def read(
 def read_one(path: Path, plan: Plan, labels: Labels, labelled: bool, lenient: bool, say: Say) -> Iterator[Row]:
     """Stream the rows of one path."""
     name = str(path)
-    rows = (row for block in blocks(path, plan, labelled=labelled) for row in block.rows(plan))
+    rows = (
+        row
+        for block in blocks(path, plan, labelled=labelled, keep_blank=lenient and not labelled)
+        for row in block.rows(plan)
+    )
     windows = False
     count = 0
     for row in rows:
@@ -125,8 +130,12 @@ def unknown_label(value: object, rest: Iterator[Row], labels: Labels) -> str:
     return f"{what}; the labels are {labels.listed()}; say which means spam with --spam-label"
 
 
-def blocks(path: Path, plan: Plan, *, labelled: bool = True) -> Iterator[Block]:
-    """Cut a path into blocks, in the order of its rows."""
+def blocks(path: Path, plan: Plan, *, labelled: bool = True, keep_blank: bool | None = None) -> Iterator[Block]:
+    """Cut a path into blocks, in the order of its rows.
+
+    `keep_blank`: rows whose cells are all empty are rows, as where each row in must be one out: if not labelled.
+    """
+    keep_blank = not labelled if keep_blank is None else keep_blank
     kind = kind_of(path)
     if kind == "folder":
         yield from folders.split(path, labelled=labelled)
@@ -134,15 +143,15 @@ def blocks(path: Path, plan: Plan, *, labelled: bool = True) -> Iterator[Block]:
         yield from parquet.split(path, plan, labelled=labelled)
     else:
         with Source(path) as source:
-            yield from file_blocks(kind or guess(source), source, plan, labelled)
+            yield from file_blocks(kind or guess(source), source, plan, labelled, keep_blank)
 
 
-def file_blocks(kind: str, source: Source, plan: Plan, labelled: bool) -> Iterator[Block]:
+def file_blocks(kind: str, source: Source, plan: Plan, labelled: bool, keep_blank: bool) -> Iterator[Block]:
     """Cut an open file into blocks."""
     if kind == "json":
         yield from json_lines.split(source)
     elif kind == "table":
-        yield from tables.split(source, plan, labelled=labelled)
+        yield from tables.split(source, plan, labelled=labelled, keep_blank=keep_blank)
     else:
         label = mails.label_of_name(source.path)
         if labelled and label is None:
@@ -179,7 +188,7 @@ def guess(source: Source) -> str:
         return "json"
     if folders.looks_like_mail(head):
         return "mbox" if head.startswith(b"From ") else "eml"
-    first = tables.first_line(source)
+    first = first_line(source)
     if any(separator in first for separator in "\t,;"):
         return "table"
     raise DataError("cannot tell what this is; name it .csv, .tsv, .jsonl, .parquet, .mbox or .eml", source.name)
