@@ -38,6 +38,8 @@ HAM_WORDS = frozenset(
     }
 )
 NUMBERS = frozenset({"1", "0", "1.0", "0.0"})
+SWITCHES = NUMBERS | {"true", "false", "yes", "no"}  # mean nothing without the name of their column
+TELLING_WORDS = (SPAM_WORDS | HAM_WORDS) - SWITCHES
 
 
 def plain(name: str) -> str:

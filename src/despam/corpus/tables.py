@@ -19,6 +19,7 @@ from despam.corpus.columns import (
     LABEL_NAMES,
     NUMBERS,
     SPAM_WORDS,
+    TELLING_WORDS,
     TEXT_NAMES,
     find_column,
     missing_column,
@@ -32,7 +33,6 @@ from despam.corpus.row import Plan, Row
 from despam.errors import DataError
 
 BLOCK_ROWS = 1000
-TELLING_WORDS = (SPAM_WORDS | HAM_WORDS) - NUMBERS - {"true", "false", "yes", "no"}  # no message's line begins so
 
 
 class Columns(NamedTuple):
