@@ -41,10 +41,13 @@ def test_packed_and_recoded_files_are_read_as_what_they_hold(tmp_path: Path) -> 
 
 
 BINARY = {
-    "pic.png": (b"\x89PNG" + b"x" * 100, "is no text but a picture"),
-    "Thumbs.db": (bytes(range(32)) * 50, "is a binary file, not text"),
-    "m.safetensors": (b"\x10\1\0\0\0\0\0\0" + b'{"a": 1}' * 34 + b"\1" * 20, "is no text but a model"),
-    "cut.gz": (gzip.compress(MAIL)[:-9], "the gzip file is cut short"),
+    "pic.png": (b"\x89PNG" + b"x" * 100, "is no text but a picture; take it out of the folder"),
+    "Thumbs.db": (bytes(range(32)) * 50, "is a binary file, not text; take it out of the folder"),
+    "m.safetensors": (
+        b"\x10\1\0\0\0\0\0\0" + b'{"a": 1}' * 34 + b"\1" * 20,
+        "is no text but a model in a safetensors file; take it out of the folder",
+    ),
+    "cut.gz": (gzip.compress(MAIL)[:-9], "the gzip file is cut short; get it again from where it came from"),
 }
 
 
@@ -54,6 +57,6 @@ def test_what_is_no_text_is_that_rows_error(tmp_path: Path, name: str) -> None:
     box = folder(tmp_path / "box", **{name: content, "z.txt": b"win"})
     with pytest.raises(DataError) as caught:
         list(corpus.read(box))
-    assert str(caught.value).startswith(f"{box}, line 2: spam/{name}: {what}")
+    assert str(caught.value) == f"{box}, line 2: spam/{name}: {what}"
     rows = [row for block in blocks(box, Plan(), labelled=False) for row in block.rows(Plan())]
     assert [(row.text, bool(row.error)) for row in rows] == [("see you", False), ("", True), ("win", False)]

@@ -103,7 +103,7 @@ def file_rows(path: Path, root: Path, number: int, label: str | None, plan: Plan
             return
         data = read_whole(path, MESSAGE_BYTES) if path.stat().st_size else b""  # an empty message is one too
     except DataError as error:
-        yield Row(source=root.name, line=number, fields=fields, error=str(error).replace(str(path), name, 1))
+        yield Row(source=root.name, line=number, fields=fields, error=complaint(error, path, name))
         return
     except OSError as error:
         yield Row(source=root.name, line=number, fields=fields, error=f"{name} cannot be opened ({error.strerror})")
@@ -113,6 +113,12 @@ def file_rows(path: Path, root: Path, number: int, label: str | None, plan: Plan
         return
     text, charset = decode(data)
     yield Row(text, label, root.name, number, fields, charset=charset)
+
+
+def complaint(error: DataError, path: Path, name: str) -> str:
+    """Say of a file in a folder what would be said of it alone; no other form of DATA helps it."""
+    what = str(error).replace(str(path), name, 1).partition("; give ")[0]
+    return what if ";" in what else f"{what}; take it out of the folder"
 
 
 def is_mbox(name: str) -> bool:
