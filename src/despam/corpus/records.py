@@ -12,13 +12,14 @@ import csv
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from despam.corpus.opening import LINE_LIMIT_BYTES, Source, decode
 from despam.errors import DataError
 
 CELL_LIMIT = 1 << 20  # characters; csv's own limit of 131,072 refuses honest mails
 LINE_END = re.compile(r"\r\n?|\n")
+Line = tuple[int, str, str]  # number, text, charset
 RETURN = "\ufdd0"  # stands for a carriage return within a line, which csv would refuse outside quotes; no character
 
 
@@ -38,8 +39,8 @@ class Text:
         self.lines = source.lines()
         self.name = source.name
         self.number = 0  # of the last line given
-        self.made_of: list[tuple[int, str, str]] = []  # number, line and charset of the current record
-        self.again: deque[tuple[int, str, str]] = deque()
+        self.made_of: list[Line] = []  # of the current record
+        self.again: deque[Line] = deque()
         self.count_again = 0
         self.odd_charset = self.returns = False  # whether any line so far had one: most files never do
         # on old Macs a carriage return ends a line; elsewhere one within a line is part of its cell
@@ -54,7 +55,10 @@ class Text:
             piece = self.again.popleft()
         else:
             line, charset = decode(next(self.lines))
-            self.odd_charset = self.odd_charset or charset != "utf-8"
+            if charset != "utf-8":
+                self.odd_charset = True
+            if line.endswith("\r\n"):
+                line = line[:-2] + "\n"
             if "\r" in line:
                 line = self.without_returns(line, charset)
             piece = (self.number + 1, line, charset)
@@ -86,8 +90,6 @@ class Text:
 
     def charset(self) -> str:
         """Say which charset the current record is in: the odd one, if any."""
-        if not self.odd_charset:
-            return "utf-8"
         return next((charset for _, _, charset in self.made_of if charset != "utf-8"), "utf-8")
 
 
@@ -96,68 +98,68 @@ Own = Callable[[list[str]], bool]  # says whether the cells of one line can only
 
 def read_records(text: Text, separator: str, *, quoted: bool, own: Own, keep_blank: bool = False) -> Iterator[Record]:
     """Give the records that are not blank; with `keep_blank` also those whose cells are all empty."""
-    reader = csv.reader(text, delimiter=separator, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    strict = csv.reader(text, delimiter=separator, quoting=quoting, strict=True)
+    sloppy = csv.reader(text, delimiter=separator, quoting=quoting)
     while True:
-        text.made_of = []
-        cells, complaint = next_cells(reader, text)
-        if cells is None:
+        made_of: list[Line] = []
+        text.made_of = made_of
+        complaint = ""
+        try:
+            cells = next(strict)
+        except StopIteration:
             return
-        line = text.made_of[0][0]
-        if len(text.made_of) > 1 or complaint:
-            complaint = complaint or swallowed(text.made_of, separator, own)
-            if complaint:
-                text.give_back()
-                cells = plain_cells(text.made_of[0][1], separator)
-                complaint = "" if separator == "\t" else complaint
+        except csv.Error as error:
+            cells, complaint = read_again(sloppy, text, error)
+            made_of = text.made_of
+        if len(made_of) > 1 and (complaint := complaint or swallowed(made_of, separator, own)):
+            text.give_back()
+            cells = plain_cells(made_of[0][1], separator)
+            complaint = "" if separator == "\t" else complaint
         if not any(cells) and not (keep_blank and cells) and not complaint:
             continue
-        if not complaint and any(len(cell) > CELL_LIMIT for cell in cells):
+        if text.returns:
+            cells = [cell.replace(RETURN, "\n") for cell in cells]
+        if not complaint and len(max(cells, key=len)) > CELL_LIMIT:
             complaint = f"a cell longer than {CELL_LIMIT:,} characters; is a quote never closed?"
-        yield Record(line, [] if complaint else cells, complaint, text.charset())
+        charset = text.charset() if text.odd_charset else "utf-8"
+        yield Record(made_of[0][0], [] if complaint else cells, complaint, charset)
 
 
-def next_cells(reader: Iterator[list[str]], text: Text) -> tuple[list[str] | None, str]:
-    """Read one record, or None at the end; what csv cannot read of several lines is a complaint about the first."""
+def read_again(sloppy: Iterator[list[str]], text: Text, error: csv.Error) -> tuple[list[str], str]:
+    """Read as well as may be what is no strict CSV; several lines are a complaint: they may be no record."""
+    text.again.extendleft(reversed(text.made_of))
+    text.made_of = []
     try:
-        cells = next(reader)
-    except StopIteration:
-        return None, ""
-    except csv.Error as error:
+        cells = next(sloppy)
+    except csv.Error as still:
         if len(text.made_of) < 2:
             raise DataError(
-                f"no readable CSV ({error}); is a quote before this line never closed?", text.name, text.number
+                f"no readable CSV ({still}); is a quote before this line never closed?", text.name, text.number
             ) from None
-        return [], never_closed(len(text.made_of))
-    if text.returns:
-        cells = [cell.replace(RETURN, "\n") for cell in cells]
-    return cells, ""
+        cells = []
+    behind = len(text.made_of) - 1
+    if not behind:
+        return cells, ""
+    if "expected after" in str(error):
+        where = f"a double quote opened here ends within a cell {behind:,} lines on"
+        return cells, f"{where}; double it, or put the whole cell in quotes"
+    return cells, f"a double quote opened here is never closed within {behind:,} lines; double it, or drop it"
 
 
-def swallowed(made_of: list[tuple[int, str, str]], separator: str, own: Own) -> str:
-    """Say why the lines of a record do not belong together, "" when they do."""
-    lines = [line for _, line, _ in made_of]
-    try:
-        for _ in csv.reader(lines, delimiter=separator, strict=True):
-            pass
-    except csv.Error as error:
-        if "expected after" in str(error):
-            where = f"a double quote opened here ends within a cell {len(lines) - 1:,} lines on"
-            return f"{where}; double it, or put the whole cell in quotes"
-        return never_closed(len(lines))
+def swallowed(made_of: list[Line], separator: str, own: Own) -> str:
+    """Say so when the lines of a record are rows of their own, "" when they are not."""
     # of one line alone between commas the words may be a message's own
-    if (separator == "\t" or len(lines) > 2) and all(own(plain_cells(line, separator)) for line in lines[1:]):
-        return f"a double quote opened here goes on over {len(lines) - 1:,} rows; double it, or drop it"
+    if len(made_of) < 3 and separator != "\t":
+        return ""
+    if all(own(plain_cells(line, separator)) for _, line, _ in made_of[1:]):
+        return f"a double quote opened here goes on over {len(made_of) - 1:,} rows; double it, or drop it"
     return ""
-
-
-def never_closed(count: int) -> str:
-    """Say that a quote has no end."""
-    return f"a double quote opened here is never closed within {count - 1:,} lines; double it, or drop it"
 
 
 def plain_cells(line: str, separator: str) -> list[str]:
     """Cut a line at its separators; quotes count only around a whole cell."""
-    cells = line.rstrip("\n").replace(RETURN, "\n").split(separator)
+    cells = line.rstrip("\n").split(separator)
     return [
         cell[1:-1].replace('""', '"') if len(cell) > 1 and cell.startswith('"') and cell.endswith('"') else cell
         for cell in cells

@@ -48,10 +48,15 @@ class Columns(NamedTuple):
 
     def fields(self, cells: list[str]) -> dict[str, Any]:
         """Name the cells but the text; of a column without a name those that hold something."""
+        named = zip(self.names, cells, strict=False)
+        if "" not in self.names:
+            fields: dict[str, Any] = dict(named)
+            fields.pop(self.names[self.text], None)
+            return fields
         return {
-            name or f"column {place + 1}": cell
-            for place, (name, cell) in enumerate(zip(self.names, cells, strict=False))
-            if place != self.text and (name or cell)
+            name or f"column {place}": cell
+            for place, (name, cell) in enumerate(named, 1)
+            if place != self.text + 1 and (name or cell)
         }
 
 
