@@ -19,7 +19,6 @@ from despam.errors import DataError
 
 CELL_LIMIT = 1 << 20  # characters; csv's own limit of 131,072 refuses honest mails
 LINE_END = re.compile(r"\r\n?|\n")
-Line = tuple[int, str, str]  # number, text, charset
 RETURN = "\ufdd0"  # stands for a carriage return within a line, which csv would refuse outside quotes; no character
 
 
@@ -39,10 +38,11 @@ class Text:
         self.lines = source.lines()
         self.name = source.name
         self.number = 0  # of the last line given
-        self.made_of: list[Line] = []  # of the current record
-        self.again: deque[Line] = deque()
+        self.made_of: list[str] = []  # the lines of the current record
+        self.again: deque[str] = deque()
         self.count_again = 0
-        self.odd_charset = self.returns = False  # whether any line so far had one: most files never do
+        self.odd: dict[int, str] = {}  # line -> charset, of those in another than UTF-8
+        self.returns = False  # whether any line so far had one: most files never do
         # on old Macs a carriage return ends a line; elsewhere one within a line is part of its cell
         end = re.search(rb"\r\n?|\n", source.peek()[:65536])
         self.old_mac = end is not None and end[0] == b"\r"
@@ -52,21 +52,20 @@ class Text:
 
     def __next__(self) -> str:
         if self.again:
-            piece = self.again.popleft()
+            line = self.again.popleft()
         else:
             line, charset = decode(next(self.lines))
             if charset != "utf-8":
-                self.odd_charset = True
+                self.odd[self.number + 1] = charset
             if line.endswith("\r\n"):
                 line = line[:-2] + "\n"
             if "\r" in line:
-                line = self.without_returns(line, charset)
-            piece = (self.number + 1, line, charset)
-        self.number = piece[0]
-        self.made_of.append(piece)
-        return piece[1]
+                line = self.without_returns(line)
+        self.number += 1
+        self.made_of.append(line)
+        return line
 
-    def without_returns(self, line: str, charset: str) -> str:
+    def without_returns(self, line: str) -> str:
         """Give the line as csv takes it; of several in one, the first, the others next."""
         line = line.replace("\r\n", "\n").replace("\r", "\n")
         body = line.rstrip("\n")
@@ -76,21 +75,27 @@ class Text:
             self.returns = True
             return body.replace("\n", RETURN) + line[len(body) :]
         first, *others = (piece + "\n" for piece in line.removesuffix("\n").split("\n"))
-        self.again.extend((number, piece, charset) for number, piece in enumerate(others, self.number + 2))
+        self.again.extend(others)
         return first
 
-    def give_back(self) -> None:
-        """Read all lines of the current record again but the first."""
-        first, *others = self.made_of
+    def begins(self) -> int:
+        """Number the first line of the current record."""
+        return self.number - len(self.made_of) + 1
+
+    def give_back(self, keep: int) -> None:
+        """Read the lines of the current record again but the first few."""
+        others = self.made_of[keep:]
         self.count_again += len(others)
-        if self.count_again > 4 * (first[0] + len(others)) + 1000:  # quotes made to be read again and again
-            raise DataError("quotes without end; double those that belong to a text", self.name, first[0])
+        if self.count_again > 4 * self.number + 1000:  # quotes made to be read again and again
+            raise DataError("quotes without end; double those that belong to a text", self.name, self.begins())
         self.again.extendleft(reversed(others))
-        self.made_of = [first]
+        self.number -= len(others)
+        del self.made_of[keep:]
 
     def charset(self) -> str:
-        """Say which charset the current record is in: the odd one, if any."""
-        return next((charset for _, _, charset in self.made_of if charset != "utf-8"), "utf-8")
+        """Say which charset the current record is in: the odd one, if any; what it is made of is not asked again."""
+        charsets = [self.odd.pop(number, "") for number in range(self.begins(), self.number + 1)]
+        return next(filter(None, charsets), "utf-8")
 
 
 Own = Callable[[list[str]], bool]  # says whether the cells of one line can only be a row of their own
@@ -102,7 +107,7 @@ def read_records(text: Text, separator: str, *, quoted: bool, own: Own, keep_bla
     strict = csv.reader(text, delimiter=separator, quoting=quoting, strict=True)
     sloppy = csv.reader(text, delimiter=separator, quoting=quoting)
     while True:
-        made_of: list[Line] = []
+        made_of: list[str] = []
         text.made_of = made_of
         complaint = ""
         try:
@@ -111,10 +116,9 @@ def read_records(text: Text, separator: str, *, quoted: bool, own: Own, keep_bla
             return
         except csv.Error as error:
             cells, complaint = read_again(sloppy, text, error)
-            made_of = text.made_of
         if len(made_of) > 1 and (complaint := complaint or swallowed(made_of, separator, own)):
-            text.give_back()
-            cells = plain_cells(made_of[0][1], separator)
+            text.give_back(1)
+            cells = plain_cells(made_of[0], separator)
             complaint = "" if separator == "\t" else complaint
         if not any(cells) and not (keep_blank and cells) and not complaint:
             continue
@@ -122,14 +126,13 @@ def read_records(text: Text, separator: str, *, quoted: bool, own: Own, keep_bla
             cells = [cell.replace(RETURN, "\n") for cell in cells]
         if not complaint and len(max(cells, key=len)) > CELL_LIMIT:
             complaint = f"a cell longer than {CELL_LIMIT:,} characters; is a quote never closed?"
-        charset = text.charset() if text.odd_charset else "utf-8"
-        yield Record(made_of[0][0], [] if complaint else cells, complaint, charset)
+        charset = text.charset() if text.odd else "utf-8"
+        yield Record(text.begins(), [] if complaint else cells, complaint, charset)
 
 
 def read_again(sloppy: Iterator[list[str]], text: Text, error: csv.Error) -> tuple[list[str], str]:
     """Read as well as may be what is no strict CSV; several lines are a complaint: they may be no record."""
-    text.again.extendleft(reversed(text.made_of))
-    text.made_of = []
+    text.give_back(0)
     try:
         cells = next(sloppy)
     except csv.Error as still:
@@ -147,12 +150,12 @@ def read_again(sloppy: Iterator[list[str]], text: Text, error: csv.Error) -> tup
     return cells, f"a double quote opened here is never closed within {behind:,} lines; double it, or drop it"
 
 
-def swallowed(made_of: list[Line], separator: str, own: Own) -> str:
+def swallowed(made_of: list[str], separator: str, own: Own) -> str:
     """Say so when the lines of a record are rows of their own, "" when they are not."""
     # of one line alone between commas the words may be a message's own
     if len(made_of) < 3 and separator != "\t":
         return ""
-    if all(own(plain_cells(line, separator)) for _, line, _ in made_of[1:]):
+    if all(own(plain_cells(line, separator)) for line in made_of[1:]):
         return f"a double quote opened here goes on over {len(made_of) - 1:,} rows; double it, or drop it"
     return ""
 
