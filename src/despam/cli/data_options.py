@@ -25,7 +25,11 @@ def data_options(function: F) -> F:
     """Add --text-column, --label-column, --spam-label and --mail to a command."""
     for option in (
         click.option("--mail", is_flag=True, help="Every text is a whole mail source."),
-        click.option("--spam-label", metavar="VALUE", help="The label that means spam, where it is not spam or 1."),
+        click.option(
+            "--spam-label",
+            metavar="VALUE",
+            help="The label that means spam, where it is not spam or 1; files without it are read by the usual words.",
+        ),
         click.option("--label-column", metavar="NAME", help="The column that holds the label."),
         click.option("--text-column", metavar="NAME", help="The column that holds the text."),
     ):

@@ -1,8 +1,7 @@
-"""Which column is the text, which is the label, and which label means spam.
+"""Which column is the text, which is the label, and the usual words for spam and ham.
 
 Knows the usual names and nothing of file formats. Names are compared without case, blanks and byte order mark. A
-look-up that fails says what there is. A label that is no known word is never guessed at: it is named, with the line
-it stands in.
+look-up that fails says what there is.
 """
 
 from __future__ import annotations
@@ -38,6 +37,8 @@ HAM_WORDS = frozenset(
     }
 )
 NUMBERS = frozenset({"1", "0", "1.0", "0.0"})
+SWITCHES = NUMBERS | {"true", "false", "yes", "no"}  # mean nothing without the name of their column
+TELLING_WORDS = (SPAM_WORDS | HAM_WORDS) - SWITCHES
 
 
 def plain(name: str) -> str:
@@ -74,54 +75,3 @@ def missing_column(names: Iterable[str], kind: str, wanted: str | None) -> str:
     there = ", ".join(repr(name) for name in list(names)[:20]) or "none"
     what = f"no column {wanted!r} for the {kind}" if wanted is not None else f"no column that looks like the {kind}"
     return f"{what}; the columns are {there}; name it with --{kind}-column"
-
-
-class Labels:
-    """What the labels of one file mean, and which were seen."""
-
-    def __init__(self, spam_labels: Sequence[str] = ()) -> None:
-        self.spam_labels = {word.strip().lower() for word in spam_labels}
-        self.seen: dict[str, int] = {}
-        self.found: dict[str, str] = {}  # word -> meaning, the fast path
-
-    def meaning(self, value: Any) -> str | None:
-        """Say "spam" or "ham", or None for a label nobody can know."""
-        word = label_word(value)
-        self.seen[word] = self.seen.get(word, 0) + 1
-        known = self.found.get(word)
-        if known is None:
-            known = self.look_up(word.lower())
-            if known:
-                self.found[word] = known
-        return known or None
-
-    def look_up(self, word: str) -> str:
-        """Turn a word into its meaning, "" for none."""
-        if self.spam_labels:
-            return "spam" if word in self.spam_labels else "ham" if word else ""
-        return "spam" if word in SPAM_WORDS else "ham" if word in HAM_WORDS else ""
-
-    def numbered(self) -> bool:
-        """Say whether spam and ham came as bare numbers, with no word said which is which."""
-        return not self.spam_labels and any(word in NUMBERS for word in self.seen)
-
-    def never_spam(self) -> bool:
-        """Say whether the label that --spam-label names did not occur."""
-        return bool(self.spam_labels) and not any(word.lower() in self.spam_labels for word in self.seen)
-
-    def listed(self) -> str:
-        """List the labels seen, most frequent first."""
-        ranked = sorted(self.seen.items(), key=lambda item: (-item[1], item[0]))
-        shown = ", ".join(f"{word[:40]!r} ({count:,})" for word, count in ranked[:8])
-        return shown + (f" and {len(ranked) - 8:,} more" if len(ranked) > 8 else "")
-
-
-def label_word(value: Any) -> str:
-    """Write a label cell as a word: JSON's true is "true", 1.0 is "1"."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()

@@ -1,8 +1,8 @@
 """A folder with `spam/` and `ham/`: a message a file.
 
-Files are read in the order of their paths, folders within folders too; hidden files are left alone and links to
-folders not followed. A file is a mail when its name says so (.eml) or when it begins with mail headers; an .mbox
-holds many; else text.
+Each file is opened as any other DATA is: unpacked, recoded, refused when it is no text. Files are read in the order
+of their paths, folders within folders too; hidden files are left alone and links to folders not followed. A file is a
+mail when its name says so (.eml) or when it begins with mail headers; an .mbox holds many; else text.
 
 Invariant: the same folder gives the same rows in the same order on every machine.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from despam.corpus.mails import MESSAGE_BYTES, mail_row, messages_of
-from despam.corpus.opening import Source, decode
+from despam.corpus.opening import Source, decode, read_whole
 from despam.corpus.row import Plan, Row
 from despam.errors import DataError
 
@@ -37,7 +37,7 @@ class FolderBlock(NamedTuple):
     def size(self) -> int:
         """Count the rows; an mbox among the files has to be read for it."""
         plan = Plan(decode_mail=False)
-        mboxes = [item for item in self.files if item[1].lower().endswith(".mbox")]
+        mboxes = [item for item in self.files if is_mbox(item[1])]
         inside = (file_rows(Path(path), Path(self.root), number, label, plan) for number, path, label in mboxes)
         return len(self.files) - len(mboxes) + sum(1 for rows in inside for _ in rows)
 
@@ -92,28 +92,38 @@ def walk(folder: Path) -> Iterator[Path]:
 
 
 def file_rows(path: Path, root: Path, number: int, label: str | None, plan: Plan) -> Iterator[Row]:
-    """Read one file: a mail, a text, or an mbox with many mails."""
+    """Read one file: a mail, a text, or an mbox with many mails; what is no text is that row's error."""
     name = path.relative_to(root).as_posix()
     fields: dict[str, object] = {"file": name}
     try:
-        if path.suffix.lower() == ".mbox":
+        if is_mbox(name):
             with Source(path) as source:
                 for place, data in enumerate(messages_of(source), 1):
                     yield mail_row(data, root.name, number, label, {**fields, "message": place}, plan)
             return
-        with path.open("rb") as file:
-            data = file.read(MESSAGE_BYTES)
+        data = read_whole(path, MESSAGE_BYTES) if path.stat().st_size else b""  # an empty message is one too
     except DataError as error:
-        yield Row(source=root.name, line=number, fields=fields, error=str(error))
+        yield Row(source=root.name, line=number, fields=fields, error=complaint(error, path, name))
         return
     except OSError as error:
         yield Row(source=root.name, line=number, fields=fields, error=f"{name} cannot be opened ({error.strerror})")
         return
-    if plan.mail or path.suffix.lower() == ".eml" or looks_like_mail(data):
+    if plan.mail or name.lower().removesuffix(".gz").endswith(".eml") or looks_like_mail(data):
         yield mail_row(data, root.name, number, label, fields, plan)
         return
-    text, charset = decode(data.removeprefix(b"\xef\xbb\xbf"))
+    text, charset = decode(data)
     yield Row(text, label, root.name, number, fields, charset=charset)
+
+
+def complaint(error: DataError, path: Path, name: str) -> str:
+    """Say of a file in a folder what would be said of it alone; no other form of DATA helps it."""
+    what = str(error).replace(str(path), name, 1).partition("; give ")[0]
+    return what if ";" in what else f"{what}; take it out of the folder"
+
+
+def is_mbox(name: str) -> bool:
+    """Say whether a file holds many mails."""
+    return name.lower().removesuffix(".gz").endswith(".mbox")
 
 
 def looks_like_mail(data: bytes) -> bool:

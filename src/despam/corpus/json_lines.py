@@ -4,7 +4,8 @@ The splitter cuts the file into blocks of whole lines without looking inside; a 
 So one process can read while others parse, and memory is a few blocks whatever the file's size. Lines that lie in a
 file as they are go to another process as their place in it.
 
-Invariant: one row a line that is not blank, in order; a line that is no JSON object is a row with an error.
+Invariant: one row a line that is not blank, in order; a line that is no JSON object or over LINE_LIMIT_BYTES is a row
+with an error.
 """
 
 from __future__ import annotations
@@ -80,7 +81,24 @@ class JsonBlock(NamedTuple):
             number += 1
 
 
-def split(source: Source) -> Iterator[JsonBlock]:
+class LongLine(NamedTuple):
+    """A line that is too long to be held, as the error it is."""
+
+    source: str
+    line: int
+    position: int
+
+    def size(self) -> int:
+        """Count it."""
+        return 1
+
+    def rows(self, plan: Plan) -> Iterator[Row]:
+        """Say what is wrong with it."""
+        complaint = f"a line longer than {LINE_LIMIT_BYTES >> 20} MiB; JSON Lines has one object a line"
+        yield Row(source=self.source, line=self.line, error=complaint)
+
+
+def split(source: Source) -> Iterator[JsonBlock | LongLine]:
     """Cut a file into blocks of whole lines."""
     name, path = stem(source.path), source.path_on_disk()
     rest: list[bytes] = []
@@ -98,19 +116,30 @@ def split(source: Source) -> Iterator[JsonBlock]:
         if end < 0:
             rest.append(piece)
             held += len(piece)
-            if held > LINE_LIMIT_BYTES:
-                raise DataError(
-                    f"a line longer than {LINE_LIMIT_BYTES >> 20} MiB; JSON Lines has one object a line",
-                    source.name,
-                    line,
-                )
-            continue
+            if held <= LINE_LIMIT_BYTES:
+                continue
+            rest, held = [], 0
+            piece = behind_line_end(source)
+            yield LongLine(name, line, source.position() - len(piece))
+            line += 1
+            if (end := piece.rfind(b"\n")) < 0:
+                rest, held = [piece], len(piece)
+                continue
         data = b"".join((*rest, piece[:end]))
         yield block(data, len(piece) - end)
         line += data.count(b"\n") + 1
         rest, held = [piece[end + 1 :]], len(piece) - end - 1
     if last := b"".join(rest):
         yield block(last, 0)
+
+
+def behind_line_end(source: Source) -> bytes:
+    """Pass over the rest of a line, and give what was read behind it."""
+    while piece := source.read(PIECE_BYTES):
+        _, end, behind = piece.partition(b"\n")
+        if end:
+            return behind
+    return b""
 
 
 def parse(line: bytes, source: str, number: int, plan: Plan) -> Row:

@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from despam.corpus.columns import SPAM_WORDS, TELLING_WORDS, plain
 from despam.corpus.opening import Source, stem
 from despam.corpus.row import Plan, Row
+from despam.errors import DataError
 
 MESSAGE_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 19
@@ -44,12 +46,17 @@ def split_mbox(source: Source, label: str | None) -> Iterator[MailBlock]:
     name = stem(source.path)
     messages: list[tuple[int, bytes]] = []
     held = 0
-    for number, data in enumerate(messages_of(source), 1):
-        messages.append((number, data))
-        held += len(data)
-        if held > BLOCK_BYTES:
+    try:
+        for number, data in enumerate(messages_of(source), 1):
+            messages.append((number, data))
+            held += len(data)
+            if held > BLOCK_BYTES:
+                yield MailBlock(name, label, messages, source.position())
+                messages, held = [], 0
+    except DataError:  # what was read before the damage still comes
+        if messages:
             yield MailBlock(name, label, messages, source.position())
-            messages, held = [], 0
+        raise
     if messages:
         yield MailBlock(name, label, messages, source.position())
 
@@ -59,7 +66,7 @@ def messages_of(source: Source) -> Iterator[bytes]:
     lines: list[bytes] = []
     held = 0
     blank = True
-    begun = False
+    begun = False  # empty lines before the first message are none
     for line in source.lines():
         if blank and line.startswith(b"From "):
             if begun:
@@ -70,7 +77,7 @@ def messages_of(source: Source) -> Iterator[bytes]:
         if held < MESSAGE_BYTES:
             lines.append(re.sub(rb"^>(>*From )", rb"\1", line) if line.startswith(b">") else line)
             held += len(line)
-        begun = True
+        begun = begun or not blank
     if begun:
         yield b"".join(lines)
 
@@ -104,13 +111,18 @@ def source_bytes(text: str, charset: object) -> bytes:
 
 
 def label_of_name(path: Path) -> str | None:
-    """Read a label off the name of a file or the folders it is in: spam.mbox, ham/17.eml, easy_ham_2.mbox."""
-    for part in (stem(path), *reversed(path.absolute().parent.parts)):
-        words = set(re.split(r"[^a-z]+", part.lower()))
-        if ("spam" in words) != ("ham" in words):
-            return "spam" if "spam" in words else "ham"
-        if {"spam", "ham"} <= words:
-            return None
+    """Read a label off a file's name (spam.mbox, easy_ham_2.mbox), else off a folder named exactly spam or ham.
+
+    Folders are those of the path as it was typed, nearest first, or the one the file is in: no chance name far above.
+    """
+    words = re.findall(r"[a-z]+", re.sub(r"(?<![a-z])no[nt]?[^a-z]*spam", "ham", stem(path).lower()))
+    if {"spam", "ham"} <= set(words):
+        return None
+    if "spam" in words or "ham" in words:
+        return "spam" if "spam" in words else "ham"
+    for folder in (*reversed(path.parent.parts), path.absolute().parent.name):
+        if (word := plain(folder)) in TELLING_WORDS:
+            return "spam" if word in SPAM_WORDS else "ham"
     return None
 
 

@@ -33,6 +33,7 @@ MAGIC = (
     (b"SQLite format 3", "an SQLite data base: export the table as CSV"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
     (b"\x7fELF", "a program"),
 )
 
@@ -182,6 +183,18 @@ class _Raw(io.RawIOBase):
         return len(piece)
 
 
+def read_whole(path: Path, limit_bytes: int) -> bytes:
+    """Read a file that is one message: unpacked, in UTF-8 where a mark says UTF-16, and of it `limit_bytes` at most.
+
+    Raises DataError for what is no text.
+    """
+    data = b""
+    with Source(path) as source:
+        while len(data) < limit_bytes and (piece := source.read()):
+            data += piece
+    return data[:limit_bytes]
+
+
 def no_text(head: bytes) -> str:
     """Say why these bytes are no data, "" when they may be."""
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
@@ -191,6 +204,8 @@ def no_text(head: bytes) -> str:
     for magic, what in MAGIC:
         if head.startswith(magic):
             return f"is no text but {what}"
+    if head[5:9] == b"\0\0\0{":  # eight bytes say how long its header of JSON is
+        return "is no text but a model in a safetensors file"
     odd, even = head[1::2].count(0), head[::2].count(0)
     if max(odd, even) > len(head) * 0.3 and min(odd, even) < len(head) * 0.05:
         return "looks like UTF-16 without a byte order mark; save it as UTF-8"

@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from despam.corpus import folders, json_lines, mails, parquet, tables
-from despam.corpus.columns import LABEL_NAMES, Labels, find_field, missing_column, plain
+from despam.corpus.columns import LABEL_NAMES, find_field, missing_column
+from despam.corpus.labels import Labels
 from despam.corpus.opening import Source, stem
+from despam.corpus.records import first_line
 from despam.corpus.row import Plan, Row
 from despam.errors import DataError
 
-SCAN_ROWS = 20_000  # how far to look for the other labels once one is unknown
+SCAN_ROWS = 20_000  # how far to look for the other labels once one is unknown, or for one that --spam-label names
+AHEAD_CHARACTERS = 1 << 26  # and how much of their texts to hold meanwhile
 Say = Callable[[str], None]
 
 
@@ -49,8 +53,9 @@ def read(
 ) -> Iterator[Row]:
     """Stream the rows of files and folders.
 
-    `spam_label`: the label or labels that mean spam; every other one is then ham. `labelled=False` takes rows without.
-    `say` hears what a person should know (a file that is no UTF-8, labels that are numbers). Raises DataError.
+    `spam_label`: the label or labels that mean spam; in a file that has one of them every other is ham, and a file
+    without is read by the usual words. `labelled=False` takes rows without. `say` hears what a person should know (a
+    file that is no UTF-8, labels that are numbers, what was read as ham). Raises DataError.
     """
     plan = Plan(text_column, label_column, mail, decode_mail)
     spam_labels = [spam_label] if isinstance(spam_label, str) else list(spam_label or ())
@@ -69,7 +74,10 @@ def read(
 def read_one(path: Path, plan: Plan, labels: Labels, labelled: bool, lenient: bool, say: Say) -> Iterator[Row]:
     """Stream the rows of one path."""
     name = str(path)
-    rows = (row for block in blocks(path, plan, labelled=labelled) for row in block.rows(plan))
+    found = blocks(path, plan, labelled=labelled, keep_blank=lenient and not labelled)
+    rows: Iterator[Row] = chain.from_iterable(block.rows(plan) for block in found)
+    if labelled and labels.spam_labels:
+        rows = looked_ahead(rows, labels)
     windows = False
     count = 0
     for row in rows:
@@ -84,9 +92,23 @@ def read_one(path: Path, plan: Plan, labels: Labels, labelled: bool, lenient: bo
         yield row
     if not count:
         raise DataError("holds no rows; give a file with messages", name)
-    column = find_field(row.fields, LABEL_NAMES, plan.label_column) or ""
-    if labelled and labels.numbered() and "spam" not in plain(column):
-        say(f"{name}: labels are numbers, 1 is read as spam; if 0 is spam, as in some tutorials, give --spam-label 0.")
+    for sentence in (labels.question(), labels.report()) if labelled else ():
+        if sentence:
+            say(f"{name}: {sentence}")
+
+
+def looked_ahead(rows: Iterator[Row], labels: Labels) -> Iterator[Row]:
+    """Give the same rows once it is known whether the file has a label that --spam-label names."""
+    ahead: list[Row] = []
+    held = 0
+    for row in rows:
+        ahead.append(row)
+        held += len(row.text)
+        if row.label or len(ahead) >= SCAN_ROWS or held > AHEAD_CHARACTERS:
+            break
+        if row.raw_label is not json_lines.MISSING and not row.error and labels.foresee(row.raw_label):
+            break
+    return chain(ahead, rows)
 
 
 class Place(NamedTuple):
@@ -106,6 +128,8 @@ def set_label(row: Row, rest: Iterator[Row], labels: Labels, place: Place, *, la
             return
         complaint = missing_column([row.text_name, *row.fields], "label", place.column)
     else:
+        if labels.column is None:
+            labels.column = find_field(row.fields, LABEL_NAMES, place.column) or ""
         row.label = labels.meaning(value)
         if row.label or not labelled:
             return
@@ -121,12 +145,15 @@ def unknown_label(value: object, rest: Iterator[Row], labels: Labels) -> str:
     for _, row in zip(range(SCAN_ROWS), rest, strict=False):
         if not row.error and row.raw_label is not json_lines.MISSING:
             labels.meaning(row.raw_label)
-    what = "an empty label" if value in (None, "") else f"unknown label {str(value)[:40]!r}"
-    return f"{what}; the labels are {labels.listed()}; say which means spam with --spam-label"
+    return labels.complaint(value)
 
 
-def blocks(path: Path, plan: Plan, *, labelled: bool = True) -> Iterator[Block]:
-    """Cut a path into blocks, in the order of its rows."""
+def blocks(path: Path, plan: Plan, *, labelled: bool = True, keep_blank: bool | None = None) -> Iterator[Block]:
+    """Cut a path into blocks, in the order of its rows.
+
+    `keep_blank`: rows whose cells are all empty are rows, as where each row in must be one out: if not labelled.
+    """
+    keep_blank = not labelled if keep_blank is None else keep_blank
     kind = kind_of(path)
     if kind == "folder":
         yield from folders.split(path, labelled=labelled)
@@ -134,15 +161,15 @@ def blocks(path: Path, plan: Plan, *, labelled: bool = True) -> Iterator[Block]:
         yield from parquet.split(path, plan, labelled=labelled)
     else:
         with Source(path) as source:
-            yield from file_blocks(kind or guess(source), source, plan, labelled)
+            yield from file_blocks(kind or guess(source), source, plan, labelled, keep_blank)
 
 
-def file_blocks(kind: str, source: Source, plan: Plan, labelled: bool) -> Iterator[Block]:
+def file_blocks(kind: str, source: Source, plan: Plan, labelled: bool, keep_blank: bool) -> Iterator[Block]:
     """Cut an open file into blocks."""
     if kind == "json":
         yield from json_lines.split(source)
     elif kind == "table":
-        yield from tables.split(source, plan, labelled=labelled)
+        yield from tables.split(source, plan, labelled=labelled, keep_blank=keep_blank)
     else:
         label = mails.label_of_name(source.path)
         if labelled and label is None:
@@ -179,7 +206,7 @@ def guess(source: Source) -> str:
         return "json"
     if folders.looks_like_mail(head):
         return "mbox" if head.startswith(b"From ") else "eml"
-    first = tables.first_line(source)
+    first = first_line(source)
     if any(separator in first for separator in "\t,;"):
         return "table"
     raise DataError("cannot tell what this is; name it .csv, .tsv, .jsonl, .parquet, .mbox or .eml", source.name)

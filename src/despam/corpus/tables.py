@@ -4,7 +4,7 @@ Reads with Python's csv module, so that quotes, line ends in cells and doubled q
 The separator is found in the first line (comma, semicolon, tab). A file without header is known by a first line that
 already holds a label, as in the original SMS Spam Collection.
 
-Invariant: one row a record in order; a cell over CELL_LIMIT, a quote never closed or too many cells is that row's
+Invariant: one row a record in order; what is wrong with a record (records.py) or its number of cells is that row's
 error.
 """
 
@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from despam.corpus.columns import (
     HAM_WORDS,
     LABEL_NAMES,
     NUMBERS,
     SPAM_WORDS,
+    TELLING_WORDS,
     TEXT_NAMES,
     find_column,
     missing_column,
@@ -26,28 +27,45 @@ from despam.corpus.columns import (
 )
 from despam.corpus.json_lines import MISSING
 from despam.corpus.mails import decoded
-from despam.corpus.opening import LINE_LIMIT_BYTES, Source, decode, stem
+from despam.corpus.opening import Source, stem
+from despam.corpus.records import Record, Text, allow_long_cells, first_line, read_records
 from despam.corpus.row import Plan, Row
 from despam.errors import DataError
 
-CELL_LIMIT = 1 << 20  # characters; csv's own limit of 131,072 refuses honest mails
 BLOCK_ROWS = 1000
 
 
 class Columns(NamedTuple):
-    """The header, and which of its columns is which."""
+    """The header, and which of its columns is which; no name twice, "" for a column without."""
 
     names: list[str]
     text: int
     label: int | None
 
+    def is_row(self, cells: list[str]) -> bool:
+        """Say whether a line's cells can only be a row: as many as there are columns, and spam or ham in its place."""
+        return self.label is not None and len(cells) == len(self.names) and plain(cells[self.label]) in TELLING_WORDS
+
+    def fields(self, cells: list[str]) -> dict[str, Any]:
+        """Name the cells but the text; of a column without a name those that hold something."""
+        named = zip(self.names, cells, strict=False)
+        if "" not in self.names:
+            fields: dict[str, Any] = dict(named)
+            fields.pop(self.names[self.text], None)
+            return fields
+        return {
+            name or f"column {place}": cell
+            for place, (name, cell) in enumerate(named, 1)
+            if place != self.text + 1 and (name or cell)
+        }
+
 
 class TableBlock(NamedTuple):
-    """Some records of a table: line, cells, complaint, charset."""
+    """Some records of a table."""
 
     source: str
     columns: Columns
-    records: list[tuple[int, list[str], str, str]]
+    records: list[Record]
     position: int
 
     def size(self) -> int:
@@ -70,9 +88,7 @@ class TableBlock(NamedTuple):
             complaint = f"has {len(cells)} cells where the header has {len(names)}; put the text in double quotes"
         if complaint:
             return Row(source=self.source, line=line, error=complaint)
-        fields: dict[str, Any] = {
-            name: cell for place, (name, cell) in enumerate(zip(names, cells, strict=False)) if place != text and name
-        }
+        fields = self.columns.fields(cells)
         row = Row(cells[text], None, self.source, line, fields, charset=charset, text_name=names[text])
         row.raw_label = MISSING if label is None else cells[label] if label < len(cells) else ""
         if plan.mail or fields.get("raw_charset"):
@@ -80,91 +96,45 @@ class TableBlock(NamedTuple):
         return row
 
 
-class _Text:
-    """Lines as text for csv, remembering what the current record was made of."""
-
-    def __init__(self, source: Source) -> None:
-        self.lines = source.lines()
-        self.charset = "utf-8"
-        self.quotes = 0
-
-    def __iter__(self) -> _Text:
-        return self
-
-    def __next__(self) -> str:
-        line, charset = decode(next(self.lines))
-        if charset != "utf-8":
-            self.charset = charset
-        self.quotes += line.count('"')
-        # a lone carriage return ends a line on old Macs and is an error to csv
-        return line if "\r" not in line else line.replace("\r\n", "\n").replace("\r", "\n")
-
-    def begin(self) -> None:
-        """Begin a record."""
-        self.charset = "utf-8"
-        self.quotes = 0
-
-
-def split(source: Source, plan: Plan, *, labelled: bool) -> Iterator[TableBlock]:
-    """Read records into blocks of rows."""
-    csv.field_size_limit(max(csv.field_size_limit(), LINE_LIMIT_BYTES))
+def split(source: Source, plan: Plan, *, labelled: bool, keep_blank: bool = False) -> Iterator[TableBlock]:
+    """Read records into blocks of rows; what was read before a damage still comes."""
+    allow_long_cells()
     first = first_line(source)
     separator = find_separator(first, source.path.name)
-    name = stem(source.path)
+    text = Text(source)
     if bare := headerless(first, separator):
         columns = bare_columns(bare, plan, source.name)
-    text = _Text(source)
+    else:
+        columns = header_columns(header_cells(text, separator), plan, source.name, labelled=labelled)
     # the original SMS Spam Collection has lone quotes at the start of cells: a bare tab file knows no quoting
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if bare and separator == "\t" else csv.QUOTE_MINIMAL
-    reader = csv.reader(text, delimiter=separator, quoting=quoting)
-    if not bare:
-        header = next(guarded(reader, text, source), None)
-        columns = header_columns(header[1] if header else [], plan, source.name, labelled=labelled)
-    block: list[tuple[int, list[str], str, str]] = []
-    total = 0
-    held = 0
-    for record in guarded(reader, text, source):
-        block.append(record)
-        held += sum(map(len, record[1]))
-        if len(block) >= BLOCK_ROWS or held > 1 << 19:
-            total += len(block)
+    quoted = not (bare and separator == "\t")
+    records = read_records(text, separator, quoted=quoted, own=columns.is_row, keep_blank=keep_blank)
+    block: list[Record] = []
+    held = total = 0
+    name = stem(source.path)
+    try:
+        for record in records:
+            block.append(record)
+            held += sum(map(len, record.cells))
+            if len(block) >= BLOCK_ROWS or held > 1 << 19:
+                total += len(block)
+                yield TableBlock(name, columns, block, source.position())
+                block, held = [], 0
+    except DataError:
+        if block:
             yield TableBlock(name, columns, block, source.position())
-            block, held = [], 0
+        raise
     if not total and not block:
         raise DataError("has a header and no rows; give a file with messages", source.name)
     yield TableBlock(name, columns, block, source.position())
 
 
-def guarded(reader: Iterator[list[str]], text: _Text, source: Source) -> Iterator[tuple[int, list[str], str, str]]:
-    """Give line, cells, complaint and charset of each record that is not blank."""
-    while True:
-        text.begin()
-        line = text.lines.number + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise DataError(
-                f"no readable CSV ({error}); is a quote before this line never closed?", source.name, line
-            ) from None
-        if not cells or not any(cells):
-            continue
-        complaint = ""
-        last = text.lines.number
-        if any(len(cell) > CELL_LIMIT for cell in cells):
-            complaint = f"a cell longer than {CELL_LIMIT:,} characters; is a quote never closed?"
-        elif last > line and text.quotes % 2 and getattr(reader, "dialect").quoting != csv.QUOTE_NONE:  # noqa: B009
-            complaint = (
-                f"a double quote opened here is never closed within {last - line:,} lines; double it, or drop it"
-            )
-        yield line, [] if complaint else cells, complaint, text.charset
-
-
-def first_line(source: Source) -> str:
-    """Look at the first line that is not blank."""
-    head = decode(source.peek()[:65536])[0]
-    return next((line for line in head.splitlines() if line.strip()), "")
+def header_cells(text: Text, separator: str) -> list[str]:
+    """Read the names of the columns."""
+    header = next(read_records(text, separator, quoted=True, own=lambda _: False), None)
+    if header and header.complaint:
+        raise DataError(header.complaint, text.name, header.line)
+    return header.cells if header else []
 
 
 def find_separator(line: str, name: str) -> str:
@@ -218,7 +188,19 @@ def header_columns(names: list[str], plan: Plan, path: str, *, labelled: bool) -
         raise DataError(missing_column(names, "text", plan.text_column), path, 1)
     if label is None and (labelled or plan.label_column is not None):
         raise DataError(missing_column(names, "label", plan.label_column), path, 1)
-    return Columns(names, text, label)
+    return Columns(without_repeats(names), text, label)
+
+
+def without_repeats(names: list[str]) -> list[str]:
+    """Number the names that come again, as pandas does: id, id.1."""
+    taken: set[str] = set()
+    for place, name in enumerate(names):
+        number = 0
+        while name and names[place] in taken:
+            number += 1
+            names[place] = f"{name}.{number}"
+        taken.add(names[place])
+    return names
 
 
 def ordinal(number: int) -> str:
