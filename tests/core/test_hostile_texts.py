@@ -145,6 +145,12 @@ MAILS: dict[str, bytes] = {
     "250 content types of 4 KiB": b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
     + (b"--b\r\nContent-Type: " + b"boundary " * 450 + b"\r\n\r\nwin\r\n") * 250,
     "1 MiB of quotation marks": b"\r\n" + b">" * MIB,
+    "punycode under another name": b"Content-Type: text/plain; charset=-punycode\r\n\r\n" + b"b9" * (MIB // 2),
+    "lines of dashes in pictures": b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    + (b"--b\r\nContent-Type: image/png\r\n\r\n" + b"--x\r\n" * 20_001) * 10,
+    "1 MiB of boundaries in pieces": b"Content-Type: multipart/mixed" + b";boundary*1*=%41" * (MIB // 16),
+    "1 MiB of escaped quotation marks": b"Content-Type: text/plain;" + b'charset=\\"' * (MIB // 10),
+    "20,000 subjects": b"Subject: =?utf-8?q?win?=\r\n" * 20_000,
     "utf-16 cut short": b"Content-Type: text/plain; charset=utf-16\r\n\r\nw\x00i\x00n",
     "a charset of 100,000 letters": b"Content-Type: text/plain; charset=" + b"x" * 100_000 + b"\r\n\r\nwin",
     "a charset with NUL": b"Content-Type: text/plain; charset=utf\x008\r\n\r\nwin",

@@ -48,11 +48,12 @@ HEADER = re.compile(
     rb"^(subject|content-type|content-transfer-encoding|content-disposition)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)",
     re.I | re.M,
 )
-# in lower case, of which `re` is ten times as fast: name, `*`, number, `*`, value; or a quoted string, to be skipped
+# in lower case: name less its first letter, `*`, number, `*`, value; or quoted strings, to be skipped. One set stands
+# in front, for then `re` looks for it ten times as fast
 PARAMETER = re.compile(
-    rb"""(boundary(?<![^\s;]boundary)|charset(?<![^\s;]charset))(\*?)(\d{0,3})(\*?)\s*=\s*"""
+    rb"""["bc](?:((?<=b)oundary(?<![^\s;]boundary)|(?<=c)harset(?<![^\s;]charset))(\*?)(\d{0,3})(\*?)\s*=\s*"""
     rb"""(?:"((?:[^"\\]|\\.)*+)"|"?([^\s;"]+(?:[ \t]+(?![^\s;=]+\s*=)[^\s;"]+)*+))"""
-    rb"""|(?:"(?:[^"\\]|\\.)*+"?(?:[^"bc]|b(?!oundary)|c(?!harset))*+)++""",
+    rb"""|(?<=")(?:[^"\\]|\\.)*+(?:"(?:[^"bc]|b(?!oundary)|c(?!harset))*+"(?:[^"\\]|\\.)*+)*+"?)""",
     re.DOTALL,
 )
 ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
@@ -337,7 +338,7 @@ def parameter(head: dict[bytes, bytes], name: bytes) -> bytes:
     encoded = False
     for found in PARAMETER.finditer(value.lower()):
         number = int(found[3] or 0)
-        if found[1] != name or (found[2] and number in pieces):
+        if found[1] != name[1:] or (found[2] and number in pieces):
             continue
         piece = value[slice(*found.span(found.lastindex or 0))][:VALUE_LIMIT]
         piece = ESCAPED.sub(rb"\1", piece) if found[5] is not None else piece
