@@ -231,6 +231,7 @@ HIDDEN = {
     "a boundary whose quotation mark never ends": hidden('boundary="abcd'),
     "a boundary without a semicolon before it": hidden("charset=utf-8 boundary=abcd"),
     "a boundary that looks like a header": hidden("boundary=a:b", "--a:b"),
+    "a boundary of 5,000 letters": hidden(f"boundary={'b' * 5_000}", "--" + "b" * 5_000),
     "40 KB of other headers": "X-Junk: " + "a b c d\n " * 5_000 + "z\n" + hidden("boundary=abcd"),
     "a message in a message, twenty deep": "Content-Type: message/rfc822\n\n" * 20 + PRIZE,
     "a message of another name": "Content-Type: message/global\n\n" + PRIZE,

@@ -35,7 +35,6 @@ DASHED_LIMIT = 20  # header lines that begin with dashes
 OPEN_LIMIT = 1000  # parts and attached messages that are opened, at 10 us each
 PIECES_LIMIT = 200  # pieces of base64 one behind the other in one part
 HEAD_WORDS, NAME_WORDS = 2, 3  # in a line that is dropped at the head of a body: without an address, and for each
-VALUE_LIMIT = 1 << 10  # bytes of a parameter; a boundary has at most 70
 NAME_LIMIT = 40  # letters in the name of a charset
 BROKEN_LIMIT = 1 << 16  # bytes of UTF-16 that is none: "replace" takes 0.4 us for each two of them
 STUB_LETTERS = 60  # a plain part with fewer letters beside a longer HTML part is a stub
@@ -57,7 +56,6 @@ PARAMETER = re.compile(
     re.DOTALL,
 )
 ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 STRUCTURE = re.compile(rb"^(?:--|[Cc]ontent-|[ \t]+boundary=)[^\n]*\n*", re.M)
 ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
 BETWEEN_WORDS = re.compile(r"(=\?[^?\s]{1,60}\?[bBqQ]\?[^?]*\?=)\s+(?==\?)")
@@ -340,13 +338,13 @@ def parameter(head: dict[bytes, bytes], name: bytes) -> bytes:
         number = int(found[3] or 0)
         if found[1] != name[1:] or (found[2] and number in pieces):
             continue
-        piece = value[slice(*found.span(found.lastindex or 0))][:VALUE_LIMIT]
+        piece = value[slice(*found.span(found.lastindex or 0))]
         piece = ESCAPED.sub(rb"\1", piece) if found[5] is not None else piece
         if not found[2]:
             return piece
         if found[4] or not found[3]:
-            encoded = True
-            piece = PERCENT.sub(lambda hexed: bytes.fromhex(hexed[1].decode()), piece)
+            encoded = True  # with another sign it is quoted-printable, which C decodes
+            piece = binascii.a2b_qp(piece.replace(b"=", b"=3D").replace(b"%", b"="))
         pieces[number] = piece
     joined = b"".join([pieces[number] for number in sorted(pieces)])
     return joined.split(b"'", 2)[-1] if encoded and joined.count(b"'") > 1 else joined
