@@ -5,7 +5,11 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+import os
 import random
+import struct
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -112,11 +116,12 @@ def test_engines_agree_on_long_markup(before: str, repeated: str, skipped: int, 
 
 LATIN, MARKS = "aeoXyz09_ .'", "\u0301\u0307\u0345\u05b0\u093c\u094d\u0344\u0483\u0e33"
 FOREIGN = "\u0430\u0435\u0436\u0418\u03b1\u03c9\u0561\u13a0\u0131\u1d00\u0299\u0375\u0482\u03d0\u0663"
+MODIFIERS = "\u1d46\u1d54\u1da6\u1dab\u1db0\u1db8\U00010784\U000107aa"  # NFKC makes small capitals of some
 DISGUISED = "\ufdfa\u3300\uff41\U0001d41a\u24d0\u2116\u212b\u1100\u1161\u0915\u200b\u202e\ufe0f\ud800\udc00\ufffd"
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.text(alphabet=LATIN + MARKS + FOREIGN + DISGUISED, max_size=60))
+@given(st.text(alphabet=LATIN + MARKS + FOREIGN + DISGUISED + MODIFIERS, max_size=60))
 def test_engines_agree_on_alphabets_and_marks(text: str) -> None:
     """Letters of several alphabets in one word, marks, and what becomes eighteen letters."""
     assert_same(text)
@@ -267,6 +272,64 @@ def test_ids_are_in_order_in_a_table_of_any_size(bits: int) -> None:
     for words in (0, 1, 20, 60, 700):
         text = " ".join(f"{NOISE.randrange(36**6):x}" for _ in range(words))
         assert features.ids_native(text, mask)[:2] == features.ids_python(text, mask)[:2]
+
+
+def test_a_letter_that_becomes_a_small_capital_is_left_to_python() -> None:
+    """NFKC makes a small capital of some modifier letters; three in a row are a word in disguise."""
+    for text in ("WIN a pr\u1da6ze now", "\u1da6\u1db0\u1dab free cash", "a\u1da6\u0301b"):
+        assert native.scan_ids(text, 0xFFFFF) is None
+        assert_same(text)
+
+
+def test_weights_at_an_odd_address_give_the_same_integers() -> None:
+    """A file of another writer may put them there; they are copied, for C reads no int16 from such a place."""
+    shifted = memoryview(bytearray(1) + bytes(WIDE.cast("B")))[1:].cast("h")
+    settings = {"unit": 0.013, "scales": dict.fromkeys(engine.GROUPS, 0.7)}
+    kernel = model.NativeScorer({"weights": shifted, "known": KNOWN}, settings, -0.37, "odd")
+    reference = scorer(model.HashedScorer, "wide").vocabulary
+    assert kernel.integers("WIN a free prize now") == reference.measure("WIN a free prize now")
+
+
+def test_a_wrong_handle_leaves_no_buffer_open() -> None:
+    """The bytes of the repairs can be changed afterwards."""
+    repairs = bytearray()
+    for call in (native.measure, native.score):
+        with pytest.raises(ValueError, match="PyCapsule"):
+            call(object(), "x", repairs)
+    repairs.append(1)
+
+
+def test_the_kernel_serves_one_interpreter_of_a_process() -> None:
+    """A second one goes on in Python, and what it does changes nothing for the first."""
+    program = """
+import _xxsubinterpreters as interpreters
+import despam
+model = despam.load()
+before = model.score("hello \\u0436\\u0437")
+other = interpreters.create(isolated=False)
+interpreters.run_string(other, "from despam.core import engine; assert engine.NAME == 'python', engine.NAME")
+interpreters.destroy(other)
+assert model.score("hello \\u0436\\u0437") == before
+model.score("letters that nobody has asked for yet: \\u05d0\\u0111 &Tab;")
+"""
+    pytest.importorskip("_xxsubinterpreters", reason="this Python names its interpreters otherwise")
+    environment = {key: value for key, value in os.environ.items() if key != "DESPAM_PURE"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_solver_refuses_a_row_that_the_first_pass_left_out() -> None:
+    """Its length would be whatever lay in memory."""
+    groups = len(engine.GROUPS)
+    ends, values = memoryview(bytes(8 * groups * 2)), memoryview(bytes(8 * groups * 2))
+    costs, alpha = memoryview(struct.pack("dd", 1, 1)), bytearray(struct.pack("dd", 0.5, 0.5))
+    for order, right in (((0, 0), True), ((0, 1), False)):
+        arrays = (bytes(4), ends, values, b"\1\xff", costs, bytes(4), struct.pack("ii", *order), 1, bytearray(4), alpha)
+        if right:
+            native.solve(*arrays, 1.0, 1e-3)
+        else:
+            with pytest.raises(ValueError, match="fit"):
+                native.solve(*arrays, 1.0, 1e-3)
 
 
 WRONG_CALLS = [

@@ -17,9 +17,9 @@ import pytest
 
 import despam
 from despam.core.model import Model
-from despam.errors import HeaderError, ModelError, NotAModel, TruncatedModel
+from despam.errors import HeaderError, MetadataError, ModelError, NotAModel, TensorError, TruncatedModel
 
-from ..attacks.make_models import ATTACKS, FOLDER, HONEST, pack
+from ..attacks.make_models import ATTACKS, FOLDER, HONEST, honest_header, pack
 
 QUICK, MEMORY_MB = 3_000, 100
 
@@ -61,6 +61,54 @@ def test_the_attack_files_are_what_their_script_writes() -> None:
     """No file without an attack, no attack without its file, byte for byte."""
     stored = {path.stem: path.read_bytes() for path in FOLDER.glob("*.safetensors")}
     assert stored == {"honest": HONEST} | {name: make() for name, (_, make) in ATTACKS.items()}
+
+
+def tfidf(parts: int = 1, **changes: object) -> bytes:
+    """The smallest model of the other recipe, of equal parts, with settings changed."""
+    part = {"analyzer": "word", "ngram": [1, 1], "lowercase": True, "accents": None, "stop_words": [], "pattern": ""}
+    part |= {"steps": [], "hashed": True, "unit": 1.0, **changes}
+    header = honest_header()
+    metadata = {**header["__metadata__"], "recipe": "tfidf", "features": "tfidf-1"}
+    tensors = {
+        f"{number}.weights": {"dtype": "I8", "shape": [16], "data_offsets": [16 * number, 16 * number + 16]}
+        for number in range(parts)
+    }
+    metadata["settings"] = json.dumps({"parts": [part] * parts})
+    return pack({"__metadata__": metadata, **tensors}, b"\1" * 16 * parts)
+
+
+LIES = {
+    "a unit that is no float": (tfidf(unit=10**400), "unit"),
+    "a limit that is no float": (tfidf(steps=[["above", 10**400]]), "above"),
+    "flags that exclude each other": (tfidf(pattern=r"(?a)(?u)\w+"), "no regular expression"),
+    "more sizes of n-grams than a text can be cut into": (
+        tfidf(parts=64, analyzer="char", ngram=[1, 64]),
+        r"4,096 sizes, the limit is 64; make the model again",
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_of_the_other_recipe_is_refused_in_a_sentence(lie: str) -> None:
+    """The honest one answers; each lie is a MetadataError and no other exception."""
+    assert Model.from_bytes(tfidf()).classify("WIN a free iPhone now").classification == "SPAM"
+    assert Model.from_bytes(tfidf(parts=32, ngram=[1, 2])).classify("WIN now").classification == "SPAM"
+    data, message = LIES[lie]
+    with pytest.raises(MetadataError, match=message):
+        Model.from_bytes(data)
+
+
+def test_a_table_of_known_words_has_a_limit(tmp_path: Path) -> None:
+    """Both engines refuse the same file in the same words; on disk it is a hole."""
+    size = 1 << 27
+    header = honest_header()
+    header["known"] = {"dtype": "U8", "shape": [size], "data_offsets": [1024, 1024 + size]}
+    header["weights"]["data_offsets"] = [0, 1024]
+    with (tmp_path / "m.safetensors").open("wb") as file:
+        file.write(pack(header, b""))
+        file.truncate(file.tell() + 1024 + size)
+    with pytest.raises(TensorError, match=r"'known' has 134,217,728 bytes, the limit is 67,108,864"):
+        despam.load(tmp_path / "m.safetensors")
 
 
 def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:

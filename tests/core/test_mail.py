@@ -76,11 +76,10 @@ def test_encodings_and_charsets_right_wrong_and_broken(headers: str, body: bytes
     assert mail.read(b"MIME-Version: 1.0\n" + headers.encode() + b"\n\n" + body) == text
 
 
-def test_a_charset_is_looked_for_in_a_kibibyte_of_its_header() -> None:
-    """Real ones begin in the first hundred bytes; looking through all of a long one is what a slow mail would buy."""
-    for padding, text in ((900, "привет"), (1_100, "ÐÒÉ×ÅÔ")):
-        header = f"Content-Type: text/plain; x={'n' * padding}; charset=koi8-r\n\n".encode()
-        assert mail.read(header + "привет".encode("koi8-r")) == text
+def test_a_charset_is_found_however_far_behind_it_stands() -> None:
+    """Padding in front of it is what a sender who hides would add."""
+    header = f"Content-Type: text/plain; x={'n' * 40_000}; charset=koi8-r\n\n".encode()
+    assert mail.read(header + "привет".encode("koi8-r")) == "привет"
 
 
 def test_a_text_behind_too_many_parts_is_read_as_it_stands() -> None:
@@ -201,6 +200,94 @@ def test_a_message_made_by_pythons_own_library_comes_back() -> None:
     assert body.replace("\n", "") == "Ein langer Text mit Umlauten: äöü. " * 20
 
 
+MIXED_B = 'Content-Type: multipart/mixed; boundary="b"\n\n'
+PRIZE = "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\nV2luIGEgcHJpemUgbm93\n"
+
+
+def hidden(parameters: str, mark: str = "--abcd", before: str = "") -> str:
+    """A mail whose one text is read only if its boundary is found."""
+    return f"Subject: hi\n{before}Content-Type: multipart/mixed; {parameters}\n\n{mark}\n{PRIZE}{mark}--\n"
+
+
+HIDDEN = {
+    "many parts": MIXED_B + "--b\n\n.\n" * 200 + f"--b\n{PRIZE}--b--\n",
+    "more parts than are opened": MIXED_B + "--b\n\n.\n" * 1_001 + "--b\n\nWin a prize now\n--b--\n",
+    "lines of dashes": MIXED_B + "--x\n" * 20_001 + f"--b\n{PRIZE}--b--\n",
+    "lines of dashes in a picture": MIXED_B
+    + "--b\nContent-Type: image/png\n\n"
+    + "--x\n" * 40_002
+    + f"--b\n{PRIZE}--b--\n",
+    "blanks behind a boundary": hidden("boundary=abcd", "--abcd" + " " * 5_000).replace(" --\n", "\n--abcd--\n"),
+    "a header of dashes": hidden("boundary=abcd", before="--x: y\n"),
+    "a parameter that ends in boundary": hidden("x-boundary=zz; boundary=abcd"),
+    "a boundary in a quoted string": hidden('type="boundary=zz"; boundary=abcd'),
+    "a boundary in pieces": hidden('boundary*1="cd"; boundary*0="ab"'),
+    "a boundary that is encoded": hidden("boundary*=us-ascii''ab%63d"),
+    "a boundary in encoded pieces": hidden("boundary*0*=us-ascii'en'ab; boundary*1*=%63d"),
+    "a plain boundary behind one in pieces": hidden("boundary*0=zz; boundary=abcd"),
+    "quotes that belong to a boundary": hidden("boundary='abcd'", "--'abcd'"),
+    "an escaped letter in a boundary": hidden('boundary="ab\\\\cd"', "--ab\\cd"),
+    "blanks in a boundary": hidden("boundary=ab cd", "--ab cd"),
+    "a boundary whose quotation mark never ends": hidden('boundary="abcd'),
+    "a boundary without a semicolon before it": hidden("charset=utf-8 boundary=abcd"),
+    "a boundary that looks like a header": hidden("boundary=a:b", "--a:b"),
+    "a boundary of 5,000 letters": hidden(f"boundary={'b' * 5_000}", "--" + "b" * 5_000),
+    "40 KB of other headers": "X-Junk: " + "a b c d\n " * 5_000 + "z\n" + hidden("boundary=abcd"),
+    "a message in a message, twenty deep": "Content-Type: message/rfc822\n\n" * 20 + PRIZE,
+    "a message of another name": "Content-Type: message/global\n\n" + PRIZE,
+    "a digest": hidden("boundary=abcd").replace("mixed", "digest").replace("--abcd\nContent", "--abcd\n\nContent"),
+    "an address line that is none": "Subject: hi\n\nTo: all of you, who will win a prize now http://evil.example\n",
+    "a date that is none": "Subject: hi\n\nDate: you win a prize now\n",
+    "address lines again and again": "Subject: hi\n\n" + "From: a win\n" * 3 + "From: a prize now\n",
+    "a subject in front of the subject": "Subject: win a prize now\nSubject: hi\n\nhello\n",
+    "a subject behind the subject": "Subject: hi\nSubject: win a prize now\n\nhello\n",
+    "two subjects at the head of a body": "\nSubject: win a prize now\nSubject: hi\nhello\n",
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_what_a_reader_sees_is_read(how: str) -> None:
+    """Limits, odd boundaries and headers hide no text; Python's email package finds all but the last resort."""
+    assert "prize now" in mail.read(HIDDEN[how].encode()).lower()
+
+
+def test_a_text_part_that_looks_like_a_marker_is_itself() -> None:
+    """A NUL and a number were once the place of a group of alternatives."""
+    inner = multipart("alternative", PLAIN, HTML, boundary="in")
+    for number in range(60, 140):
+        text = mail.read(multipart("mixed", inner, f"Content-Type: text/plain\n\n\0{number}"))
+        assert text.count("We meet at nine") == 1
+        assert text.endswith(f"\0{number}")
+
+
+@pytest.mark.parametrize(
+    "charset", ["-punycode", "puny_code-", "idna", "unicode-escape", "_rot13", "charmap", "oem", "hex"]
+)
+def test_a_codec_that_is_no_charset_is_an_unknown_one(charset: str) -> None:
+    """However its name is written: Python looks codecs up without punctuation."""
+    assert mail.codec(charset) == ""
+    assert mail.read(f"Content-Type: text/plain; charset={charset}\n\ncaf".encode() + b"\xe9") == "café"
+
+
+@pytest.mark.parametrize(
+    "charset", ["UTF-8", "utf8", "ISO_8859-1", "cp-1251", "Windows-1251", "Big5", "EUC-KR", "MacRoman"]
+)
+def test_a_charset_is_known_by_its_other_names(charset: str) -> None:
+    """As Python's own look-up knows them."""
+    assert bool(mail.codec(charset)) == (charset != "cp-1251")
+
+
+def test_names_of_charsets_fill_no_memory() -> None:
+    """Python remembers each name that it is asked for, for ever."""
+    import encodings
+
+    before = len(encodings._cache)  # type: ignore[attr-defined]
+    words = " ".join(f"=?x{number}?q?a?=" for number in range(500))
+    parts = multipart("mixed", *(f"Content-Type: text/plain; charset=y{number}\n\na" for number in range(500)))
+    assert mail.read(f"Subject: {words}\n{parts}").count("a") > 900
+    assert len(encodings._cache) <= before + 1  # type: ignore[attr-defined]
+
+
 def nested(depth: int) -> bytes:
     opened = "".join(f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(depth))
     return f"Subject: deep\n{opened}Content-Type: text/plain\n\nbottom\n".encode()
@@ -229,6 +316,21 @@ SLOW = {
     "open tags": multipart("alternative", "\nx", "Content-Type: text/html\n\n" + "<style" * (MIB // 6)).encode(),
     "head lines": b"\n" + b"From: a\n" * (MIB // 8),
     "blank head": b"\n" + b"From:\t\t\t\t\n \n" * (MIB // 12),
+    "lines of dashes": MIXED + b"--x\n" * (MIB // 4),
+    "lines of dashes in pictures": MIXED + (b"--a\nContent-Type: image/png\n\n" + b"--x\n" * 20_001) * 12,
+    "headers of dashes": MIXED + (b"--a\nx:y\n" + b"--x:\n" * 90) * (MIB // 460),
+    "boundaries like headers": b"Content-Type: multipart/mixed; boundary=a:b\n\n" + b"--a:b\nx:y\n" * (MIB // 10),
+    "blanks behind a boundary": MIXED + b"--a" + b" " * MIB,
+    "escaped quotation marks": b"Content-Type: text/plain;" + b'charset=\\"' * (MIB // 10),
+    "quotation marks in a parameter": b"Content-Type: text/plain;" + b'"' * MIB,
+    "a boundary in pieces": MIXED[:29] + b";boundary*1*=%41" * (MIB // 16),
+    "an encoded boundary": MIXED[:29] + b";boundary*=" + b"%41" * (MIB // 3),
+    "blanks in a charset": b"Content-Type: text/plain; charset=" + b" a" * (MIB // 2),
+    "subjects": b"Subject: =?utf-8?b?YQ==?=\n" * (MIB // 26),
+    "a digest": MIXED.replace(b"mixed", b"digest") + b"--a\n\nSubject: a\n\n" * (MIB // 20),
+    "messages with subjects": b"Content-Type: message/rfc822\nSubject: =?utf-8?q?a?=\n\n" * (MIB // 50),
+    "a punycode in disguise": b"Content-Type: text/plain; charset=-punycode\n\n" + b"b9" * (MIB // 2),
+    "addresses": b"\nTo: " + b"a" * (MIB // 2) + b" a@b" * (MIB // 8),
     "random": random.Random(1).randbytes(MIB),
     **{
         f"{charset} of {fill!r}": b"Content-Type: text/plain; charset=" + charset + b"\n\n" + fill * (MIB // len(fill))

@@ -18,6 +18,8 @@ import despam
 from despam.core.model import HashedScorer, Model
 from despam.errors import ModelError
 
+from ..attacks.make_models import HONEST
+
 SPAM = "URGENT! You have won a £1000 prize, call 09061701461 now"
 HAM = "Are you coming home for dinner tonight? Mum is cooking."
 
@@ -134,6 +136,20 @@ def test_many_with_jobs_are_the_same(bundled: Model) -> None:
     shared = list(bundled.classify_many(iter(texts), jobs=2))
     assert [(v.score, v.repaired, v.unsure_reason) for v in shared] == alone
     assert exact(shared[0])
+
+
+@pytest.mark.parametrize("now", ["another", "none"])
+def test_many_with_jobs_are_scored_by_the_model_that_was_opened(now: str, bundled: Model, tmp_path: Path) -> None:
+    """Another file at its path, or one that is no model, changes no score: a worker compares the hash."""
+    path = tmp_path / "live.safetensors"
+    path.write_bytes(Path(bundled.path).read_bytes())
+    model = despam.load(path)
+    (tmp_path / "next").write_bytes(HONEST if now == "another" else b"no model")
+    (tmp_path / "next").replace(path)
+    texts = [SPAM, HAM] * 300
+    verdicts = list(model.classify_many(texts, jobs=2))
+    assert [verdict.score for verdict in verdicts] == [bundled.score(text) for text in texts]
+    assert exact(verdicts[0])
 
 
 def test_mail_is_read_first(bundled: Model) -> None:

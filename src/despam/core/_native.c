@@ -160,7 +160,7 @@ static Reading scan_and_learn(const Text *t, Bound *b, uint32_t mask) {
     int names = 0, rounds = 0;
     for (;;) {
         Unknown unknown;
-        unknown.n = unknown.clusters = unknown.wants_cyrillic = 0;
+        unknown.n = unknown.clusters = unknown.wants_cyrillic = unknown.odd = 0;
         unknown.name[0] = 0;
         Reading reading = scan(t, b, mask, &unknown);
         if (reading != LEARN) return reading;
@@ -206,6 +206,7 @@ static const char BOUND[] = "despam.bound";
 static void close_bound(Bound *b) {
     if (b->weights_view.obj) PyBuffer_Release(&b->weights_view);
     if (b->known_view.obj) PyBuffer_Release(&b->known_view);
+    free(b->aligned);
     free(b->words);
     free(b->contexts);
     free(b);
@@ -224,6 +225,11 @@ static int open_bound(Bound *b, PyObject *weights, PyObject *known) {
     }
     b->w8 = item == 1 ? b->weights_view.buf : NULL;
     b->w16 = item == 2 ? b->weights_view.buf : NULL;
+    if (b->w16 && (uintptr_t)b->w16 & 1) { /* our own writer aligns them; another's file may not */
+        b->aligned = malloc((size_t)b->weights_view.len);
+        if (!b->aligned) { PyErr_NoMemory(); return -1; }
+        b->w16 = memcpy(b->aligned, b->weights_view.buf, (size_t)b->weights_view.len);
+    }
     b->known = b->known_view.buf;
     b->mask = (uint32_t)n - 1;
     b->known_mask = (uint32_t)k * 8 - 1;
@@ -311,7 +317,11 @@ static PyObject *measure(PyObject *self, PyObject *args) {
     Py_buffer repairs = {0};
     if (!PyArg_ParseTuple(args, "OO|y*", &capsule, &text, &repairs)) return NULL;
     Bound *b = PyCapsule_GetPointer(capsule, BOUND);
-    Reading reading = b ? scan_arguments(text, &repairs, b, b->mask) : FAILED;
+    if (!b) {
+        if (repairs.obj) PyBuffer_Release(&repairs);
+        return NULL;
+    }
+    Reading reading = scan_arguments(text, &repairs, b, b->mask);
     if (reading == FAILED) return NULL;
     if (reading == LEAVE) Py_RETURN_NONE;
     char places[8];
@@ -378,10 +388,18 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_native", NULL, -1, methods, NULL, NULL, NULL, NULL};
+/* size 0, not -1: of a module of -1 another interpreter is given a copy, and PyInit cannot refuse */
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_native", NULL, 0, methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__native(void) {
     static const char *const names[GROUPS] = {"grams", "across", "words", "pairs", "shapes", "case"};
+    static int64_t first = -1; /* the interpreter whose objects the tables hold: no other may use or replace them */
+    int64_t here = PyInterpreterState_GetID(PyInterpreterState_Get());
+    if (first >= 0 && here != first) {
+        PyErr_SetString(PyExc_ImportError, "the kernel serves one interpreter of a process; others go on in Python");
+        return NULL;
+    }
+    first = here;
     make_tables();
     make_classes();
     for (int g = 0; g < GROUPS; g++) SEED[g] = crc_bytes(0xFFFFFFFFu, (const uint8_t *)names[g], (Py_ssize_t)strlen(names[g]));

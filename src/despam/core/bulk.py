@@ -2,7 +2,8 @@
 
 Knows `Model.classify` and the standard library's process pool; loaded only when asked for more than one job. Blocks
 of texts go out, numbers come back; the texts themselves stay here, for clues. At most WAITING blocks a job are on
-their way, so that an endless iterable is read no further ahead than that.
+their way, so that an endless iterable is read no further ahead than that. Invariant: every number is of the model that
+was asked; where its path holds another file by now, this process scores.
 """
 
 from __future__ import annotations
@@ -25,15 +26,22 @@ WAITING = 3
 opened: list[Model] = []  # the worker's model
 
 
-def begin(path: str) -> None:
-    """Open the model in a worker."""
+def begin(path: str, sha256: str) -> None:
+    """Open the model in a worker, if the path still holds it."""
     from despam.core.model import load
+    from despam.errors import ModelError
 
-    opened[:] = [load(path)]
+    try:
+        model = load(path)
+    except ModelError:
+        return
+    opened[:] = [model] if model.sha256 == sha256 else []
 
 
-def measure_block(texts: list[str]) -> Numbers:
-    """Score a block in a worker."""
+def measure_block(texts: list[str]) -> Numbers | None:
+    """Score a block in a worker; None where the model is not to be had."""
+    if not opened:
+        return None
     verdicts = map(opened[0].classify, texts)
     return [(v.score, v.spam_probability, v.repaired, v.unsure_reason) for v in verdicts]
 
@@ -46,8 +54,8 @@ def classify_parallel(model: Model, texts: Iterable[str], jobs: int) -> Iterator
         yield from map(model.classify, texts)
         return
     source = iter(texts)
-    waiting: deque[tuple[list[str], Future[Numbers]]] = deque()
-    with ProcessPoolExecutor(jobs, initializer=begin, initargs=(model.path,)) as pool:
+    waiting: deque[tuple[list[str], Future[Numbers | None]]] = deque()
+    with ProcessPoolExecutor(jobs, initializer=begin, initargs=(model.path, model.sha256)) as pool:
         while True:
             block = list(islice(source, BLOCK))
             if block:
@@ -56,7 +64,8 @@ def classify_parallel(model: Model, texts: Iterable[str], jobs: int) -> Iterator
                 return
             if not block or len(waiting) > jobs * WAITING:
                 done, future = waiting.popleft()
-                yield from verdicts(model, done, future.result())
+                numbers = future.result()
+                yield from map(model.classify, done) if numbers is None else verdicts(model, done, numbers)
 
 
 def verdicts(model: Model, texts: list[str], numbers: Numbers) -> Iterator[Verdict]:

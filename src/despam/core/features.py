@@ -13,9 +13,9 @@ message, however often it stands there; a feature's id is a 32-bit hash cut to `
 Words and contexts are the units, not ids: two words that share a gram both count it. So an engine may keep the sums
 of a word it has met (vocabulary.py, `_native.c`), and give the same integers, bit for bit.
 
-A word: letters and marks, lower case, every digit as 0, apostrophes dropped, every ideograph by itself. Changing
-anything here, in shapes.py or in repair.py changes what released models mean: raise engine.VERSION (fastText froze
-a sign bug for that).
+A word: letters and marks, lower case, every digit as 0, apostrophes (' and U+2019) dropped, every ideograph by itself.
+U+02BC, an apostrophe to the eye, is a letter to Unicode and stays. Changing anything here, in shapes.py or in repair.py
+changes what released models mean: raise engine.VERSION (fastText froze a sign bug for that).
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Folding(dict[int, str]):
     """What each character becomes inside words; learns characters beyond ASCII when it meets them."""
 
     def __missing__(self, code: int) -> str:
+        if code < 128:  # another thread is between clear() and update()
+            return ASCII_FOLDING[code]
         from unicodedata import category
 
         character = chr(code)
@@ -54,7 +56,7 @@ class Folding(dict[int, str]):
         elif kind[0] in "LM":
             folded = character
         else:
-            folded = "" if character in "\u2019\u02bc" else " "
+            folded = "" if character == "\u2019" else " "
         if len(self) > 20_000:
             self.clear()
             self.update(ASCII_FOLDING)

@@ -10,7 +10,7 @@ package: that takes 23 ms to import, recurses with the nesting of parts, and is 
 costs nothing.
 
 Invariant: any bytes give a text, in time linear in their length; nothing is raised but TypeError for what is no
-source.
+source. A limit never hides what is behind it: the rest is read as it stands.
 """
 
 from __future__ import annotations
@@ -18,25 +18,44 @@ from __future__ import annotations
 import binascii
 import re
 from codecs import charmap_decode
+from encodings import normalize_encoding
+from encodings.aliases import aliases
+from itertools import islice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SOURCE_LIMIT = 1 << 20  # bytes that are looked at; the scorer reads 3,300 characters of what comes out
-HEADER_LIMIT = 1 << 15  # bytes of one header block; the rest of a longer one is passed over
-LINE_LIMIT = 20_000  # lines that begin with "--" and are compared with the boundaries
-OPEN_LIMIT = 1000  # parts of any kind that are opened, at 10 us each; what is behind is read as it stands
-PART_LIMIT = 200  # text parts that are decoded
-VALUE_LIMIT = 1 << 10  # bytes of a content type that are looked through for a parameter
-NESTED_LIMIT = 10  # messages attached to attached messages
+SUBJECT_LIMIT = 1 << 15  # bytes of all subjects of one message, and of one header that is decoded
+SUBJECTS_LIMIT = 1000  # of one message
+LINE_LIMIT, LEAPS = 20_000, 3  # lines of dashes compared one by one; then a leap to a boundary, so many times
+LEAP_LIMIT = 16  # open boundaries that a leap looks for
+DASHED_LIMIT = 20  # header lines that begin with dashes
+OPEN_LIMIT = 1000  # parts and attached messages that are opened, at 10 us each
+PIECES_LIMIT = 200  # pieces of base64 one behind the other in one part
+HEAD_WORDS, NAME_WORDS = 2, 3  # in a line that is dropped at the head of a body: without an address, and for each
+NAME_LIMIT = 40  # letters in the name of a charset
 BROKEN_LIMIT = 1 << 16  # bytes of UTF-16 that is none: "replace" takes 0.4 us for each two of them
 STUB_LETTERS = 60  # a plain part with fewer letters beside a longer HTML part is a stub
 
-DASHES = re.compile(rb"^--([^\n]{1,300})$", re.MULTILINE)
+DASHES = re.compile(rb"^--([^\n]+)$", re.MULTILINE)
+HEADER_END = re.compile(rb"\n(?:\n|--)")
+DASHED_HEADER = re.compile(rb"--[!-9;-~]{0,74}[ \t]*:")
 FIRST_HEADER = re.compile(rb"[!-9;-~]{1,76}[ \t]*:")
 HEADER = re.compile(
     rb"^(subject|content-type|content-transfer-encoding|content-disposition)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)",
     re.I | re.M,
 )
-# of a value in lower case: `re` looks for plain letters ten times as fast as for letters of either case
-PARAMETER = re.compile(rb"""(boundary|charset)(?:\*0?\*?)?\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;"]+))""")
+# in lower case: name less its first letter, `*`, number, `*`, value; or quoted strings, to be skipped. One set stands
+# in front, for then `re` looks for it ten times as fast
+PARAMETER = re.compile(
+    rb"""["bc](?:((?<=b)oundary(?<![^\s;]boundary)|(?<=c)harset(?<![^\s;]charset))(\*?)(\d{0,3})(\*?)\s*=\s*"""
+    rb"""(?:"((?:[^"\\]|\\.)*+)"|"?([^\s;"]+(?:[ \t]+(?![^\s;=]+\s*=)[^\s;"]+)*+))"""
+    rb"""|(?<=")(?:[^"\\]|\\.)*+(?:"(?:[^"bc]|b(?!oundary)|c(?!harset))*+"(?:[^"\\]|\\.)*+)*+"?)""",
+    re.DOTALL,
+)
+ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 STRUCTURE = re.compile(rb"^(?:--|[Cc]ontent-|[ \t]+boundary=)[^\n]*\n*", re.M)
 ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
 BETWEEN_WORDS = re.compile(r"(=\?[^?\s]{1,60}\?[bBqQ]\?[^?]*\?=)\s+(?==\?)")
@@ -48,20 +67,31 @@ LETTERS = re.compile(r"[\W_]+")
 SAYS_HTML = re.compile(r"\bhtml\b|mime|mail (?:client|reader|program)|view (?:this|it|the)|browser", re.IGNORECASE)
 NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
+# Python's codecs that are charsets of text, without slow ones (punycode, idna) and those that do something else
+CODEC_NAMES = (
+    "ascii big5 big5hkscs cp1125 cp437 cp720 cp737 cp775 cp869 cp874 cp932 cp949 cp950 euc_jis_2004 euc_jisx0213 euc_jp"
+    " euc_kr gb18030 gb2312 gbk hz iso2022_jp iso2022_jp_1 iso2022_jp_2 iso2022_jp_2004 iso2022_jp_3"
+    " iso2022_jp_ext iso2022_kr johab koi8_r koi8_u kz1048 latin_1 mac_arabic mac_croatian mac_cyrillic mac_farsi"
+    " mac_greek mac_iceland mac_latin2 mac_roman mac_romanian mac_turkish ptcp154 shift_jis shift_jis_2004"
+    " shift_jisx0213 tis_620 utf_16 utf_16_be utf_16_le utf_32 utf_32_be utf_32_le utf_7 utf_8 utf_8_sig"
+)
+CODECS = frozenset(CODEC_NAMES.split()).union(
+    [f"cp{number}" for number in (850, 852, *range(855, 859), *range(860, 867), *range(1250, 1259))],
+    [f"iso8859_{number}" for number in range(1, 17) if number != 12],
+)
 # what senders write -> the superset that decodes what they mean, as browsers do
-CHARSETS = {
-    "": "utf-8", "ascii": "utf-8", "us-ascii": "utf-8", "utf8": "utf-8",
-    "latin1": "cp1252", "latin-1": "cp1252", "iso-8859-1": "cp1252", "iso8859-1": "cp1252",
-    "iso-8859-8-i": "iso8859-8", "iso-8859-9": "cp1254", "windows-874": "cp874", "tis-620": "cp874",
-    "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "big5": "big5hkscs", "euc-kr": "cp949",
-    "ks_c_5601-1987": "cp949", "shift_jis": "cp932", "shift-jis": "cp932", "x-sjis": "cp932",
+SUPERSETS = {
+    "": "utf_8", "ascii": "utf_8", "latin_1": "cp1252", "iso8859_1": "cp1252", "iso8859_9": "cp1254",
+    "iso_8859_8_i": "iso8859_8", "windows_874": "cp874", "tis_620": "cp874", "gb2312": "gb18030", "gbk": "gb18030",
+    "x_gbk": "gb18030", "big5": "big5hkscs", "euc_kr": "cp949", "shift_jis": "cp932", "x_sjis": "cp932",
 }  # fmt: skip
+# those whose broken text is still read by them, not as Windows-1252
+SEVERAL_BYTES = frozenset(
+    ("gb18030", "big5hkscs", "cp932", "cp949", "euc_jp", "iso2022_jp", "utf_16", "utf_16_le", "utf_16_be")
+)
 # with a character for the five bytes that it leaves out: "replace" stops at each of them, 0.3 us a time
 WINDOWS_1252 = bytes(range(256)).decode("cp1252", "replace")
-# Python's codecs that are no charsets of mail: slow (punycode is quadratic), or they do something else
-NO_CHARSETS = frozenset(
-    ("punycode", "idna", "undefined", "unicode_escape", "raw_unicode_escape", "unicode-escape", "mbcs", "oem")
-)
+MESSAGES = (b"message/rfc822", b"message/global")
 
 
 def read(source: bytes | bytearray | memoryview | str) -> str:
@@ -79,8 +109,8 @@ def read(source: bytes | bytearray | memoryview | str) -> str:
     )
     if data.startswith((b"From ", b">From ")):  # the line that mbox files put in front
         data = data[data.find(b"\n") + 1 :] if b"\n" in data else b""
-    head, body = header_block(data, 0)
-    subject = decode_header(head.get(b"subject", b""))
+    head, body = header_block(data, 0, {})
+    subject = subjects(head)
     text = drop_head("\n".join(texts(data, head, body)))
     return f"{subject}\n{text}" if subject and text else subject or text
 
@@ -94,12 +124,17 @@ def to_bytes(source: str) -> bytes:
 
 
 def drop_head(text: str) -> str:
-    """Drop From, To and Date lines at the head of a body, and the word Subject, keeping the subject's words."""
+    """Drop From, To and Date lines at the head of a body, one of each, and the word Subject, keeping its words."""
     at = len(text) - len(text.lstrip())
     subject = ""
+    seen: set[str] = set()
     while found := HEAD_LINE.match(text, at):
-        if found[1].lower() == "subject":
+        name = found[1].lower()
+        if name in seen or not (name == "subject" or is_dull(name, found[2])):
+            break
+        if name == "subject":
             subject = found[2]
+        seen.add(name)
         at = found.end()
     if not subject and not at:
         return text
@@ -107,37 +142,77 @@ def drop_head(text: str) -> str:
     return f"{subject}\n{rest}" if subject and rest else subject or rest
 
 
-def header_block(data: bytes, start: int) -> tuple[dict[bytes, bytes], int]:
+def is_dull(name: str, value: str) -> bool:
+    """Say whether a value is addresses or a date and next to nothing besides, so that no message hides in it."""
+    words = value.split()
+    known = sum("@" in word if name not in ("date", "sent") else any(map(str.isdigit, word)) for word in words)
+    return "://" not in value and len(words) - known <= max(HEAD_WORDS, NAME_WORDS * known)
+
+
+def header_block(data: bytes, start: int, known: dict[bytes, int]) -> tuple[dict[bytes, bytes], int]:
     """Read the headers that matter, and find where the body begins; without headers all is body."""
     if data.startswith(b"\n", start):
         return {}, start + 1
     if not FIRST_HEADER.match(data, start):
         return {}, start
-    # a line of dashes ends headers too: looking no further keeps thousands of parts without an empty line linear
-    dashes = data.find(b"\n--", start)
-    blank = data.find(b"\n\n", start, dashes + 1 if dashes >= 0 else len(data))
-    end = blank if blank >= 0 else dashes if dashes >= 0 else len(data)
+    end, body = header_end(data, start, known)
     found: dict[bytes, bytes] = {}
-    for header in HEADER.finditer(data, start, min(end, start + HEADER_LIMIT)):
-        found.setdefault(header[1].lower(), header[2].replace(b"\n", b" ").strip())
-    return found, min(end + (2 if blank >= 0 else 1), len(data))
+    every: list[bytes] = []
+    for name, value in HEADER.findall(data, start, end):
+        kind = name.lower()
+        if kind == b"subject":
+            every.append(value)
+        elif kind not in found:
+            found[kind] = value.replace(b"\n", b" ").strip()
+    if every:
+        found[b"subject"] = b"\n".join([value.replace(b"\n", b" ") for value in every[:SUBJECTS_LIMIT]])
+    return found, body
+
+
+def header_end(data: bytes, start: int, known: dict[bytes, int]) -> tuple[int, int]:
+    """Give where headers end and the body begins: at an empty line, a known boundary, or dashes that are no header.
+
+    Looking no further keeps thousands of parts without an empty line linear.
+    """
+    at = start
+    for _ in range(DASHED_LIMIT):
+        found = HEADER_END.search(data, at)  # the first of both: each by itself may be far away
+        if not found:
+            return len(data), len(data)
+        if found[0] == b"\n\n":
+            return found.span()
+        at = found.start() + 1
+        line = DASHES.match(data, at)
+        if not line or not DASHED_HEADER.match(data, at) or parts(line, known):
+            break
+    return at - 1, at
+
+
+def parts(line: re.Match[bytes], known: dict[bytes, int]) -> bytes:
+    """Give the boundary among the known ones that a line is, whether it is the last or not; none: nothing."""
+    mark = line[1].rstrip()
+    return mark if mark in known else mark[:-2] if mark.endswith(b"--") and mark[:-2] in known else b""
+
+
+def subjects(head: dict[bytes, bytes]) -> str:
+    """Decode every subject of a message: which of them a reader is shown is the reader's choice."""
+    raw = head.get(b"subject", b"")[:SUBJECT_LIMIT]
+    return "\n".join(filter(None, map(decode_header, raw.split(b"\n"))))
 
 
 def texts(data: bytes, head: dict[bytes, bytes], body: int) -> list[str]:
     """Collect the texts a reader sees, in order."""
-    leaves = collect(data, head, body)
-    shown: list[str] = []
+    shown: list[tuple[int, str]] = []  # a text, or the place of a group among them
     groups: dict[int, tuple[list[str], list[str]]] = {}
-    for group, kind, text in leaves:
+    for group, kind, text in Walk(data).collect(head, body):
         if not group:
-            shown.append(text)
+            shown.append((0, text))
             continue
         if group not in groups:
             groups[group] = ([], [])
-            shown.append(f"\0{group}")  # its place among the others
+            shown.append((group, ""))
         groups[group][kind == b"text/html"].append(text)
-    chosen = {f"\0{group}": choose("\n".join(plain), "\n".join(html)) for group, (plain, html) in groups.items()}
-    return [chosen.get(text, text) for text in shown]
+    return [choose(*map("\n".join, groups[group])) if group else text for group, text in shown]
 
 
 def choose(plain: str, html: str) -> str:
@@ -150,95 +225,129 @@ def choose(plain: str, html: str) -> str:
     return html if len(LETTERS.sub("", MARKUP.sub(" ", html[:100_000]))) > letters else plain
 
 
-def collect(data: bytes, head: dict[bytes, bytes], body: int) -> list[tuple[int, bytes, str]]:
-    """Walk the parts once: (group of alternatives or 0, type, text) of each that is text."""
-    leaves: list[tuple[int, bytes, str]] = []
-    stack: list[tuple[bytes, int]] = []  # boundaries that are open, with their group
-    depth: dict[bytes, int] = {}
-    state = open_part(data, head, body, stack, depth, 0, leaves)
-    opened = 0
-    for count, line in enumerate(DASHES.finditer(data, body)):
-        if count >= LINE_LIMIT or len(leaves) >= PART_LIMIT:
-            break
-        mark = line[1].rstrip()
-        last = mark not in depth and mark.endswith(b"--") and mark[:-2] in depth
-        level = depth.get(mark[:-2] if last else mark)
-        if level is None:
-            continue
-        opened += 1
-        close_part(data, state, line.start(), leaves)
-        if opened > OPEN_LIMIT:
-            leaves.append((0, b"text/plain", decode_text(STRUCTURE.sub(b"", data[line.start() :]), b"").strip("\n")))
-            return leaves
-        for boundary, _ in stack[level + (not last) :]:
-            depth.pop(boundary, None)
-        del stack[level + (not last) :]
-        if last:
-            state = None
-            continue
-        headers, begin = header_block(data, min(line.end() + 1, len(data)))
-        state = open_part(data, headers, begin, stack, depth, stack[-1][1], leaves)
-    close_part(data, state, len(data), leaves)
-    if stack and not opened:  # a boundary that never comes: what is there is the text
-        leaves.append((0, b"text/plain", decode_text(data[body:], b"")))
-    return leaves
+class Walk:
+    """One pass over the parts of a mail: the boundaries that are open, the part that is, the leaves found."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.leaves: list[tuple[int, bytes, str]] = []  # group of alternatives or 0, type, text
+        self.stack: list[tuple[bytes, int, bytes]] = []  # boundaries that are open, group and type of parts inside
+        self.depth: dict[bytes, int] = {}
+        self.part: tuple[int, int, bytes, dict[bytes, bytes]] | None = None  # start, group, type, headers
+        self.opened = 0
+        self.rest = len(data)  # where a limit was met: what is behind is read as it stands
+
+    def collect(self, head: dict[bytes, bytes], body: int) -> list[tuple[int, bytes, str]]:
+        """Give (group of alternatives or 0, type, text) of each part that is text."""
+        self.open(head, body, 0, b"text/plain")
+        met = False
+        for line in self.lines(body):
+            boundary = parts(line, self.depth)
+            if not boundary:
+                continue
+            last = line[1].rstrip() != boundary
+            if self.opened >= OPEN_LIMIT:
+                self.rest = line.start()
+                break
+            met = True
+            self.opened += 1
+            self.close(line.start())
+            self.leave(self.depth[boundary] + (not last))
+            if not last:
+                headers, begin = header_block(self.data, min(line.end() + 1, len(self.data)), self.depth)
+                self.open(headers, begin, *self.stack[-1][1:])
+        self.close(self.rest)
+        if self.stack and not met:  # a boundary that never comes: what is there is the text
+            self.rest = body
+        if self.rest < len(self.data):
+            plain = decode_text(STRUCTURE.sub(b"", self.data[self.rest :]) if met else self.data[self.rest :], b"")
+            self.leaves.append((0, b"text/plain", plain.strip("\n") if met else plain))
+        return self.leaves
+
+    def lines(self, at: int) -> Iterator[re.Match[bytes]]:
+        """Give the lines that may be boundaries; of more than LINE_LIMIT in a row leap to the next that is one."""
+        for _ in range(LEAPS):
+            count = 0
+            for line in islice(DASHES.finditer(self.data, at), LINE_LIMIT):
+                count += 1
+                at = line.end()
+                yield line
+            if count < LINE_LIMIT:
+                return
+            marks = [boundary for boundary, _, _ in self.stack[:LEAP_LIMIT]]
+            places = [self.data.find(b"\n--" + boundary, at) for boundary in marks]
+            at = min([place for place in places if place >= 0], default=len(self.data))
+        self.rest = at
+
+    def leave(self, level: int) -> None:
+        """Forget the boundaries inside of a level."""
+        for boundary, _, _ in self.stack[level:]:
+            self.depth.pop(boundary, None)
+        del self.stack[level:]
+
+    def open(self, head: dict[bytes, bytes], body: int, group: int, usual: bytes) -> None:
+        """Begin a part: push a container's boundary, or keep the leaf to be closed later where it is text."""
+        self.part = None
+        kind = content_type(head, usual)
+        while kind in MESSAGES:
+            if self.opened >= OPEN_LIMIT:
+                kind = b"text/plain"
+                break
+            self.opened += 1
+            head, body = header_block(self.data, body, self.depth)
+            if subject := subjects(head):
+                self.leaves.append((0, b"text/plain", subject))
+            kind = content_type(head, b"text/plain")
+        if kind.startswith(b"multipart/"):
+            boundary = parameter(head, b"boundary").rstrip()
+            if boundary and boundary not in self.depth:
+                self.depth[boundary] = len(self.stack)
+                inside = MESSAGES[0] if kind == b"multipart/digest" else b"text/plain"
+                self.stack.append((boundary, body if kind == b"multipart/alternative" else group, inside))
+                return
+            kind = b"text/plain"
+        if kind.startswith(b"text/") and kind not in (b"text/css", b"text/javascript"):
+            self.part = (body, group, kind, head)
+
+    def close(self, end: int) -> None:
+        """Decode the leaf that ends here."""
+        if self.part is None:
+            return
+        start, group, kind, head = self.part
+        self.part = None
+        encoding = head.get(b"content-transfer-encoding", b"").split(b";")[0].strip().lower()
+        raw = decode_transfer(self.data[start:end], encoding)
+        text = decode_text(raw, parameter(head, b"charset")).replace("\r\n", "\n").strip("\n")
+        if text:
+            attached = head.get(b"content-disposition", b"").lower().startswith(b"attachment")
+            self.leaves.append((0 if attached else group, kind, text))
 
 
-Part = tuple[int, int, bytes, dict[bytes, bytes]]
-
-
-def open_part(
-    data: bytes,
-    head: dict[bytes, bytes],
-    body: int,
-    stack: list[tuple[bytes, int]],
-    depth: dict[bytes, int],
-    group: int,
-    leaves: list[tuple[int, bytes, str]],
-) -> Part | None:
-    """Begin a part: push a container's boundary, or give the leaf to be closed later; None when it holds no text."""
-    for _ in range(NESTED_LIMIT):
-        kind = head.get(b"content-type", b"text/plain").split(b";", 1)[0].strip().lower()
-        if kind != b"message/rfc822":
-            break
-        head, body = header_block(data, body)
-        if subject := decode_header(head.get(b"subject", b"")):
-            leaves.append((0, b"text/plain", subject))
-    if kind.startswith(b"multipart/"):
-        boundary = parameter(head, b"boundary").rstrip()
-        if boundary and boundary not in depth:
-            depth[boundary] = len(stack)
-            stack.append((boundary, body if kind == b"multipart/alternative" else group))
-            return None
-        kind = b"text/plain"
-    if b"/" not in kind:
-        kind = b"text/plain"
-    return (
-        (body, group, kind, head)
-        if kind.startswith(b"text/") and kind not in (b"text/css", b"text/javascript")
-        else None
-    )
-
-
-def close_part(data: bytes, part: Part | None, end: int, leaves: list[tuple[int, bytes, str]]) -> None:
-    """Decode a leaf that ends here."""
-    if part is None or len(leaves) >= PART_LIMIT:
-        return
-    start, group, kind, head = part
-    raw = decode_transfer(data[start:end], head.get(b"content-transfer-encoding", b"").split(b";")[0].strip().lower())
-    text = decode_text(raw, parameter(head, b"charset")).replace("\r\n", "\n").strip("\n")
-    if text:
-        attached = head.get(b"content-disposition", b"").lower().startswith(b"attachment")
-        leaves.append((0 if attached else group, kind, text))
+def content_type(head: dict[bytes, bytes], usual: bytes) -> bytes:
+    """Give the type of a part; what is no type is plain text."""
+    kind = head.get(b"content-type", usual).split(b";", 1)[0].strip().lower()
+    return kind if b"/" in kind else b"text/plain"
 
 
 def parameter(head: dict[bytes, bytes], name: bytes) -> bytes:
-    """Give a parameter of the content type, quotes off."""
-    value = head.get(b"content-type", b"")[:VALUE_LIMIT]
+    """Give a parameter of the content type, quotes off; one in pieces (RFC 2231) is put together."""
+    value = head.get(b"content-type", b"")
+    pieces: dict[int, bytes] = {}
+    encoded = False
     for found in PARAMETER.finditer(value.lower()):
-        if found[1] == name:
-            return value[slice(*found.span(found.lastindex or 0))]
-    return b""
+        number = int(found[3] or 0)
+        if found[1] != name[1:] or (found[2] and number in pieces):
+            continue
+        piece = value[slice(*found.span(found.lastindex or 0))]
+        piece = ESCAPED.sub(rb"\1", piece) if found[5] is not None else piece
+        if not found[2]:
+            return piece
+        if found[4] or not found[3]:
+            encoded = True  # with another sign it is quoted-printable, which C decodes
+            piece = binascii.a2b_qp(piece.replace(b"=", b"=3D").replace(b"%", b"="))
+        pieces[number] = piece
+    joined = b"".join([pieces[number] for number in sorted(pieces)])
+    return joined.split(b"'", 2)[-1] if encoded and joined.count(b"'") > 1 else joined
 
 
 def decode_transfer(raw: bytes, encoding: bytes) -> bytes:
@@ -248,7 +357,7 @@ def decode_transfer(raw: bytes, encoding: bytes) -> bytes:
         tail = tail.lstrip(b"=\n\t ")
         if b" " in tail.rstrip():  # a mailing list's footer, put behind what was encoded
             return decode_base64(head) + b"\n" + tail
-        pieces = raw.split(b"=", PART_LIMIT)  # padding ends a piece; some senders put pieces one behind the other
+        pieces = raw.split(b"=", PIECES_LIMIT)  # padding ends a piece; some senders put pieces one behind the other
         return b"".join(map(decode_base64, pieces)) or raw
     if encoding == b"quoted-printable":
         return binascii.a2b_qp(raw)
@@ -261,31 +370,28 @@ def decode_base64(raw: bytes) -> bytes:
     return binascii.a2b_base64(letters[:-1] if len(letters) % 4 == 1 else letters + b"=" * (-len(letters) % 4))
 
 
+def codec(charset: str) -> str:
+    """Give the codec of a charset as senders write it, or the empty string for none: looked up as Python does it."""
+    if len(charset) > NAME_LIMIT:
+        return ""
+    name = normalize_encoding(charset.strip("'\" \t").lower().split("*")[0])
+    name = aliases.get(name) or aliases.get(name.replace(".", "_"), name)
+    name = SUPERSETS.get(name, name)
+    return name if name in CODECS else ""
+
+
 def decode_text(raw: bytes, charset: bytes | str) -> str:
     """Decode by the charset named, else as UTF-8, else as near as can be."""
-    named = (charset if isinstance(charset, str) else charset.decode("latin-1")).strip("'\" \t").lower().split("*")[0]
-    name = CHARSETS.get(named, named)
-    if len(name) > 40 or name in NO_CHARSETS or not name.isascii():
-        name = "utf-8"
-    for attempt in (name, "utf-8"):
+    name = codec(charset if isinstance(charset, str) else charset.decode("latin-1"))
+    for attempt in (name, "utf_8") if name else ("utf_8",):
         try:
             return raw.decode(attempt)
-        except (LookupError, ValueError):  # no such charset; not in it; a NUL in its name
+        except ValueError:  # not in it
             pass
-    several = name in (
-        "gb18030",
-        "big5hkscs",
-        "cp932",
-        "cp949",
-        "euc-jp",
-        "iso-2022-jp",
-        "utf-16",
-        "utf-16le",
-        "utf-16be",
-    )
-    if not several and (name != "utf-8" or mostly_latin(raw)):
+    several = name in SEVERAL_BYTES
+    if not several and (name != "utf_8" or mostly_latin(raw)):
         return charmap_decode(raw, "strict", WINDOWS_1252)[0]
-    broken = raw[:BROKEN_LIMIT] if name.startswith("utf-16") else raw
+    broken = raw[:BROKEN_LIMIT] if name.startswith("utf_16") else raw
     return broken.decode(name if several else "utf-8", "replace")
 
 
@@ -298,7 +404,7 @@ def mostly_latin(raw: bytes) -> bool:
 
 def decode_header(raw: bytes) -> str:
     """Decode a header's value: encoded words, bare 8-bit bytes, folded lines."""
-    text = decode_text(raw[:8192], b"")
+    text = decode_text(raw[:SUBJECT_LIMIT], b"")
     if "=?" not in text:
         return " ".join(text.split())
     joined = BETWEEN_WORDS.sub(r"\1", text)

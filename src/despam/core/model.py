@@ -45,6 +45,7 @@ FORMAT = "despam-1"
 NUMBER_LIMIT = 1e6  # a bias, scale or calibration beyond it is no model that was trained
 FEW_WORDS = 2  # fewer known words than this carry no confident verdict
 FEW_SHARE = 5  # nor do they when they are less than one in five
+KNOWN_LIMIT = 1 << 26  # bytes of the table of known words: the kernel's limit, so both engines refuse alike
 NOT_REPAIRED: tuple[str, ...] = ()
 
 
@@ -273,6 +274,8 @@ class HashedScorer:
             raise TensorError("the tensor 'weights' of I8 or I16 is missing", path)
         if known is None or known.format != "B" or not is_power_of_two(len(known)):
             raise TensorError("the tensor 'known' of U8 with a power of two bytes is missing", path)
+        if len(known) > KNOWN_LIMIT:
+            raise TensorError(f"'known' has {len(known):,} bytes, the limit is {KNOWN_LIMIT:,}", path)
         if not is_power_of_two(len(weights)) or not 1 << 10 <= len(weights) <= 1 << 26:
             raise TensorError(f"'weights' has {len(weights):,} elements, no power of two from 2^10 to 2^26", path)
         scales = settings.get("scales")

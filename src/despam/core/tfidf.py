@@ -38,6 +38,8 @@ PARTS_LIMIT = 64
 ENTRIES_LIMIT = 1 << 26
 KNOWN_PATTERNS = ("", r"(?u)\b\w\w+\b")  # of characters; scikit-learn's own for words
 GRAM_LIMIT = 64  # n in an n-gram
+SIZES_LIMIT = 64  # sizes of n-grams, all parts together: each is another pass over the text
+NUMBER_LIMIT = 1e300  # of a setting: what a unit or a limit multiplies stays a float
 CHECKED_WHOLE = 1 << 17  # numbers in a table that opening looks at one by one; in a larger one, when they are used
 BLOCK = 1 << 14  # n-grams at a time
 MEMO_LIMIT = 1 << 16  # n-grams remembered
@@ -55,6 +57,13 @@ class Tfidf:
         self.bias = bias
         self.path = path
         self.parts = [Part(tensors, part, f"{number}.", path) for number, part in enumerate(parts)]
+        sizes = sum([part.high - part.low + 1 for part in self.parts])
+        if sizes > SIZES_LIMIT:
+            raise MetadataError(
+                f"its parts cut n-grams of {sizes:,} sizes, the limit is {SIZES_LIMIT}; make the model again with a "
+                "narrower ngram_range",
+                path,
+            )
 
     def score(self, text: str) -> float:
         """Give the log-odds of spam."""
@@ -270,7 +279,7 @@ def compile_pattern(pattern: object, path: str) -> re.Pattern[str]:
                     path,
                 )
         compiled = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+    except (re.error, RecursionError, OverflowError, ValueError) as error:  # flags that exclude each other: ValueError
         raise MetadataError(f"pattern is no regular expression ({error})", path) from None
     if compiled.groups > 1:
         raise MetadataError("pattern has more than one group", path)
@@ -371,6 +380,7 @@ def read_list(settings: dict[str, Any], key: str, path: str) -> list[Any]:
 
 def number(value: object, name: str, path: str) -> float:
     """Give a setting that must be a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    # compared, not converted: JSON may hold an integer that is no float; NaN compares false
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -NUMBER_LIMIT <= value <= NUMBER_LIMIT:
         raise MetadataError(f"the setting {name!r} is no number", path)
     return float(value)

@@ -90,7 +90,7 @@ static inline uint32_t take_utf8(const uint8_t **at) {
 #define CLUSTERS_AT_ONCE 128
 typedef struct { uint32_t letters[CLUSTER_MOST]; int n; } Letters;
 typedef struct {
-    int n, clusters, wants_cyrillic;
+    int n, clusters, wants_cyrillic, odd;
     uint32_t code[ASK_AT_ONCE];
     Letters cluster[CLUSTERS_AT_ONCE];
     char name[NAME_MOST + 1]; /* of an entity, or empty */

@@ -138,7 +138,9 @@ static int put_cluster(const Letters *cluster, Py_ssize_t *to, Unknown *unknown)
     int full = 0;
     for (int k = 0; k < n; k++) {
         REPLACED[(*to)++] = written[k];
-        if (!character(written[k])) full |= note_unknown(unknown, written[k]);
+        const Character *seen = character(written[k]);
+        if (!seen) full |= note_unknown(unknown, written[k]);
+        else if (seen->look == ASK) unknown->odd = 1; /* a small capital that was a modifier letter: Python's too */
     }
     return full;
 }
@@ -192,6 +194,7 @@ static Reading replace_characters(Py_ssize_t *n, Unknown *unknown) {
     }
     if (cluster.n) put_cluster(&cluster, &to, unknown);
     if (unknown->n || unknown->clusters) return LEARN;
+    if (unknown->odd) return LEAVE;
     memcpy(S.code, REPLACED, (size_t)to * sizeof *REPLACED);
     *n = to;
     return READY;

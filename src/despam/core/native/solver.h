@@ -116,14 +116,16 @@ static void run(Problem *p, double tolerance) {
     descend(p, tolerance);
 }
 
-/* Say whether the arrays fit together and every id and row is one there is. */
+/* Say whether the arrays fit together, every id and row is one there is, and each row visited is in the first pass: run() looks there. */
 static int fits(const Problem *p, Py_ssize_t rows, Py_ssize_t ids, Py_ssize_t buckets) {
     for (Py_ssize_t i = 0; i < rows * GROUPS; i++)
         if (p->ends[i] < (i ? p->ends[i - 1] : 0) || p->ends[i] > ids) return 0;
     for (Py_ssize_t i = 0; i < ids; i++)
         if (p->ids[i] >= (uint32_t)buckets) return 0;
-    for (Py_ssize_t i = 0; i < p->passes * p->active; i++)
-        if (p->order[i] < 0 || p->order[i] >= rows) return 0;
+    for (Py_ssize_t i = 0; i < p->passes * p->active; i++) {
+        if (p->order[i] < 0 || p->order[i] >= rows || (i >= p->active && p->norms[p->order[i]] < 0)) return 0;
+        if (i < p->active) p->norms[p->order[i]] = 0;
+    }
     return 1;
 }
 
@@ -142,10 +144,12 @@ static PyObject *solve(PyObject *self, PyObject *args) {
                  .alpha = b[8].buf, .bias_prior = bias_prior, .active = active, .passes = active > 0 ? visits / active : 0};
     int right = b[1].len == rows * GROUPS * 8 && b[2].len == rows * GROUPS * 8 && b[4].len == rows * 8 && b[5].len == buckets * 4 &&
                 b[8].len == rows * 8 && active > 0 && active <= rows && visits % active == 0 && rows > 0;
-    Py_BEGIN_ALLOW_THREADS
-    right = right && fits(&p, rows, b[0].len / 4, buckets);
-    Py_END_ALLOW_THREADS
     p.norms = right ? malloc((size_t)rows * sizeof *p.norms) : NULL;
+    int noted = p.norms != NULL;
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; noted && i < rows; i++) p.norms[i] = -1; /* not in the first pass */
+    right = right && (!noted || fits(&p, rows, b[0].len / 4, buckets));
+    Py_END_ALLOW_THREADS
     p.resting = right ? calloc((size_t)rows, 1) : NULL;
     p.cells = right ? malloc((size_t)buckets * sizeof *p.cells) : NULL;
     if (!right) PyErr_SetString(PyExc_ValueError, "the arrays do not fit together");

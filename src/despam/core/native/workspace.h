@@ -129,6 +129,7 @@ typedef struct {
     Py_buffer weights_view, known_view;
     const int8_t *w8;
     const int16_t *w16;
+    int16_t *aligned; /* a copy of weights that lay at an odd address, or NULL */
     const uint8_t *known;
     uint32_t mask, known_mask;
     double bias, factors[GROUPS], limit;
