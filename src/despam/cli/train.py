@@ -247,7 +247,8 @@ def report(
         return
     spam = sum(row.label == "spam" for row in found.rows)
     click.echo(f"learnt     from {len(found.rows):,} messages: {spam:,} spam, {len(found.rows) - spam:,} ham")
-    for line in lines if lines is not None else figure_lines(figures):
+    elsewhere = bool(promise) and card.get("held_out") == "sources"
+    for line in lines if lines is not None else figure_lines(figures, elsewhere):
         click.echo(line)
     if card.get("held_out") == "sources":
         click.echo("held out   whole sources in turn: promised rates are set on them")
@@ -257,8 +258,8 @@ def report(
     click.echo(f"wrote      {output}: version {model.version}, {model.size_bytes / 1000:,.0f} KB")
 
 
-def figure_lines(figures: dict[str, Any]) -> list[str]:
-    """Write the out-of-fold figures."""
+def figure_lines(figures: dict[str, Any], elsewhere: bool = False) -> list[str]:
+    """Write the out-of-fold figures; `elsewhere` says that the cutoff was set on sources left out."""
     if not figures:
         return []
     rates = {
@@ -275,7 +276,8 @@ def figure_lines(figures: dict[str, Any]) -> list[str]:
         if value is not None
     )
     lines = [f"measured   {first}", f"           {second}", f"           recall {recalls}" if recalls else ""]
-    return [*filter(str.strip, lines), "           (each message by a model that has not learnt from it)"]
+    told = "" if elsewhere else "; the cutoff was set on these messages"
+    return [*filter(str.strip, lines), f"           (each message by a model that has not learnt from it{told})"]
 
 
 class Stages:

@@ -31,6 +31,7 @@ from despam.train.solver import Problem
 from despam.train.table import Table
 
 Floats = NDArray[np.float64]
+UNSURE = (0.2, 0.8)
 KNOWN_BYTES = 1 << 17  # 2^20 bits: some 6 % of unknown words pass for known ones with 65,000 known
 
 
@@ -62,7 +63,7 @@ def train(
     *,
     seed: int = 0,
     max_false_positives: float | None = None,
-    unsure: tuple[float, float] = (0.2, 0.8),
+    unsure: tuple[float, float] = UNSURE,
     unsure_rates: tuple[float, float] | None = None,
     unsure_costs: tuple[float, float, float] | None = None,
     hold_out: str = "auto",
@@ -105,7 +106,15 @@ def train(
         held_groups(groups, held),
         unsure_costs,
     )
+    asked = {
+        "max_false_positives": max_false_positives,
+        "unsure": None if unsure == UNSURE else list(unsure),
+        "unsure_rates": unsure_rates and list(unsure_rates),
+        "unsure_costs": unsure_costs and list(unsure_costs),
+        "hold_out": None if hold_out == "auto" else hold_out,
+    }
     own = make_card(messages, labels, scores, held, calibration, settings)
+    own |= {"asked": {name: value for name, value in asked.items() if value is not None}} if any(asked.values()) else {}
     full_card = own | (card or {}) | {"figures": own["figures"] | ((card or {}).get("figures") or {})}
     seen = remembered(row.text for row in messages)
     return TrainedModel(
@@ -338,7 +347,9 @@ def out_of_fold_figures(labels: NDArray[np.int8], scores: Floats, calibration: C
         "false_positive_rate": false / int((~spam).sum()),
         "auc": ranking.auc(),
     }
-    figures["recall_at_fpr"] = {str(rate): ranking.recall_at(rate) for rate in (0.001, 0.005, 0.01)}
+    # a rate that these few real messages cannot carry is left out, as `evaluate` does
+    recalls, _ = metrics.recall_at_fpr(ranking, int((~spam).sum()))
+    figures["recall_at_fpr"] = {rate: round(value, 6) for rate, value in recalls.items() if value is not None}
     return {key: round(value, 6) if isinstance(value, float) else value for key, value in figures.items()}
 
 
