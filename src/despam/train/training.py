@@ -106,15 +106,14 @@ def train(
         held_groups(groups, held),
         unsure_costs,
     )
-    asked = {
-        "max_false_positives": max_false_positives,
-        "unsure": None if unsure == UNSURE else list(unsure),
-        "unsure_rates": unsure_rates and list(unsure_rates),
-        "unsure_costs": unsure_costs and list(unsure_costs),
-        "hold_out": None if hold_out == "auto" else hold_out,
-    }
     own = make_card(messages, labels, scores, held, calibration, settings)
-    own |= {"asked": {name: value for name, value in asked.items() if value is not None}} if any(asked.values()) else {}
+    own |= asked_for(
+        max_false_positives=max_false_positives,
+        unsure=None if tuple(unsure) == UNSURE else unsure,
+        unsure_rates=unsure_rates,
+        unsure_costs=unsure_costs,
+        hold_out=None if hold_out == "auto" else hold_out,
+    )
     full_card = own | (card or {}) | {"figures": own["figures"] | ((card or {}).get("figures") or {})}
     seen = remembered(row.text for row in messages)
     return TrainedModel(
@@ -125,6 +124,12 @@ def train(
         messages,
         weights,
     )
+
+
+def asked_for(**given: object) -> dict[str, Any]:
+    """Give what the card says of rates and bands that were asked for; nothing where all are the defaults."""
+    asked = {name: list(one) if isinstance(one, tuple) else one for name, one in given.items() if one is not None}
+    return {"asked": asked} if asked else {}
 
 
 def read_features(
