@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from despam import load as despam_load
 from despam.cli.main import run
+from despam.errors import EvaluationError
+from despam.train import Settings
+from despam.train.again import default_options, trainer_like
 
 Result = tuple[int, str, str]
 
@@ -52,7 +56,7 @@ def test_evaluate_prints_tables_and_first_that_the_model_has_seen_the_messages(
     """The share of known messages is the first line."""
     code, out, _ = despam("evaluate", model, data, "--by", "day", "--by", "length")
     assert code == 0
-    assert out.splitlines()[0].startswith("100.0% of these messages (200) were in the model's training data")
+    assert out.splitlines()[0].startswith("About 100 % of these messages were in the model's training data (estimated")
     for word in ("accuracy", "real messages lost", "calibration error", "even", "odd", "up to 200"):
         assert word in out
 
@@ -128,7 +132,7 @@ def test_evaluate_trains_anew_in_folds_and_by_source(despam: Any, model: Path, s
     assert "fold 2 of 2" in err
     code, out, err = despam("evaluate", model, *files, "--leave-one-source-out")
     assert code == 0
-    assert out.startswith("None of these messages was found in the model's training data.")
+    assert out.startswith("Each message is measured by a model trained anew without it and its near-copies.")
     assert "two left out" in err
     code, _, err = despam("evaluate", model, files[0], "--leave-one-source-out")
     assert code == 3
@@ -230,3 +234,57 @@ def test_folds_of_a_tfidf_model_are_trained_by_its_recipe(despam: Any, data: Pat
     assert code == 0
     assert json.loads(out)["recipe"] == "tfidf"
     assert json.loads(out)["recall"] < 0.9
+    assert despam("train", data, "--recipe", "tfidf", "--C", "50", "--ngrams", "1,2", "-o", tutorial)[0] == 0
+    code, harder, _ = despam("evaluate", tutorial, data, "--cross-validate", 2, "--json")
+    assert code == 0
+    assert json.loads(harder)["recall"] > json.loads(out)["recall"]
+
+
+def test_folds_are_trained_with_the_rates_and_settings_of_the_model(despam: Any, data: Path) -> None:
+    """A strict model's folds are strict; the cutoff is each fold's own, and attacks are on its own messages."""
+    strict, report = data.with_name("strict.safetensors"), data.with_name("cv.html")
+    assert despam("train", data, "--max-false-positives", "1/20", "-o", strict)[0] == 0
+    asked = despam_load(strict).card["asked"]
+    assert asked == {"max_false_positives": 0.05}
+    options = default_options(despam_load(strict))
+    assert options["max_false_positives"] == 0.05
+    assert options["settings"] == Settings()
+    code, out, _ = despam("evaluate", strict, data, "--cross-validate", 2, "--json", "--report", report)
+    assert code == 0
+    found = json.loads(out)
+    assert (found["cutoff"], found["unsure_between"]) == (None, None)
+    assert found["trained_on"]["anew"] is True
+    assert "Each of 2 models trained anew" in report.read_text(encoding="utf-8")
+
+
+def test_an_imported_model_cannot_be_trained_again(despam: Any, data: Path) -> None:
+    """Its card says nothing of how it was trained: one sentence, exit code 3."""
+    tutorial = data.with_name("tutorial.safetensors")
+    assert despam("train", data, "--recipe", "tfidf", "-o", tutorial)[0] == 0
+    model = despam_load(tutorial)
+    model.card["settings"] = {"classifier": "LogisticRegression", "sklearn": "1.5", "spam_label": "0"}
+    with pytest.raises(EvaluationError, match="cannot be trained again, as its card does not say how"):
+        trainer_like(model)
+    old = despam_load(tutorial)
+    old.recipe = "default"
+    old.card.clear()
+    assert default_options(old) == {"settings": Settings()}
+    old.card["settings"] = {"bits": 60}
+    with pytest.raises(EvaluationError, match="cannot be trained again"):
+        trainer_like(old)
+
+
+def test_hostile_texts_reach_no_terminal(despam: Any, model: Path, data: Path, tmp_path: Path) -> None:
+    """Control characters are shown as signs, and a name in brackets is a name."""
+    path = tmp_path / "h[red]x.jsonl"
+    lines = [{"text": "\x1b]0;pwned\x07\x1b[2J see you at lunch", "label": "spam"}] * 3
+    lines += [{"text": "\x1b[31mWIN a FREE prize, call 09061701461 now to claim", "label": "ham"}] * 3
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    _, out, _ = despam("evaluate", model, path, data, "--show-text")
+    assert "\x1b" not in out
+    assert "\x07" not in out
+    assert "h[red]x" in out
+    other = tmp_path / "strict.safetensors"
+    assert despam("train", data, "--max-false-positives", "1/20", "-o", other)[0] == 0
+    _, out, _ = despam("compare", model, other, path, "--show-text")
+    assert "\x1b" not in out

@@ -86,7 +86,35 @@ def test_a_source_left_out_must_have_been_left_out(folder: Path, word_model: Any
     word_model.seen = [normalised_hash(f"win a prize number {i}") for i in range(20)]
     result = check(word_model, None, path)
     assert not result.passed
-    assert "30.8% of its messages were in the training data" in result.failures[0].sentence
+    assert "20 of 65 messages looked up were in the training data" in result.failures[0].sentence
+    word_model.seen = [normalised_hash("somebody else's message")]
+    (line,) = check(word_model, None, path).lines
+    assert line.passed
+    assert "0 of 65 messages looked up were in the training data (of all at most 4.5%, 95 % sure)" in line.sentence
+
+
+def test_few_messages_looked_up_say_nothing_of_a_source_left_out(folder: Path, word_model: Any) -> None:
+    """The file remembers one message in 32: of 65 two or so are looked up, and nine in ten could be known."""
+    path = gate(folder, '[[data]]\nname = "new"\nfiles = ["sms.jsonl"]\nleft_out = true\n')
+    word_model.settings, word_model.seen = {"seen_every": 32}, [32]
+    with pytest.raises(EvaluationError, match=r"line 1: whether new was left out .* too few to tell"):
+        check(word_model, None, path)
+
+
+def test_a_figure_that_only_one_of_the_models_has_is_an_error_with_its_reason(
+    folder: Path, word_model: Any, word_model_class: Any
+) -> None:
+    """A model that takes nothing for spam has no precision; one that catches nothing keeps nothing."""
+    never = word_model_class({}, bias=-9.0)
+    for figure, told in (("precision", "takes no message for spam"), ("mcc", "takes no message for spam")):
+        path = gate(folder, f'[[data]]\nfiles = ["sms.jsonl"]\nmax_drop = {{ {figure} = 0.1 }}\n')
+        with pytest.raises(EvaluationError, match=rf"line 3: .*{figure} of the live model cannot be .*{told}"):
+            check(word_model, never, path)
+        with pytest.raises(EvaluationError, match=rf"line 3: .*{figure} cannot be measured .*{told}"):
+            check(never, word_model, path)
+    path = gate(folder, '[[attacks]]\nfiles = ["sms.jsonl"]\nnames = ["leet"]\nmax_drop = { kept = 0.1 }\n')
+    with pytest.raises(EvaluationError, match=r"kept of the live model .*catches none of the spam"):
+        check(word_model, never, path)
 
 
 def test_a_figure_that_the_data_cannot_give_is_an_error_and_no_pass(folder: Path, word_model: Any) -> None:

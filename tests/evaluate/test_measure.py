@@ -8,7 +8,17 @@ import pytest
 
 from despam.errors import EvaluationError
 from despam.evaluate import figures
-from despam.evaluate.measure import Labelled, channel, check_field, grouping, language, measure, overlap, require_both
+from despam.evaluate.measure import (
+    Labelled,
+    channel,
+    check_field,
+    grouping,
+    language,
+    measure,
+    overlap,
+    overlap_sentence,
+    require_both,
+)
 from despam.evaluate.repeats import normalised_hash, remembered
 
 
@@ -47,12 +57,23 @@ def test_an_unknown_field_lists_those_there_are(rows: Any) -> None:
 def test_messages_seen_in_training_are_counted(word_model: Any, rows: Any) -> None:
     """By the hash of the normal form; short everyday texts say nothing."""
     data = measure(word_model, rows(["Win a prize today!!", "ok"], ["see you tomorrow"]))
-    assert overlap(word_model, data) == {
-        "known": False, "messages": None, "share": None, "looked_up": 0
-    }  # fmt: skip
+    nothing = {"known": False, "told": False, "messages": None, "share": None, "found": 0, "looked_up": 0}
+    assert overlap(word_model, data) == nothing
+    assert "its file does not tell" in overlap_sentence(nothing)
     word_model.seen = [normalised_hash("win a PRIZE today"), normalised_hash("ok")]
     word_model.settings = {"seen_every": 1}
-    assert overlap(word_model, data) == {"known": True, "messages": 2, "share": 0.5, "looked_up": 2}
+    found = overlap(word_model, data)
+    assert found == {"known": True, "told": True, "messages": 2, "share": 0.5, "found": 1, "looked_up": 2}
+    told = "About 50 % of these messages were in the model's training data (estimated from 2 looked up)"
+    assert overlap_sentence(found).startswith(told)
+    few, enough = (found | {"share": 0.0, "found": 0, "looked_up": count} for count in (29, 30))
+    assert overlap_sentence(few).endswith(
+        "None of the 29 messages looked up was in the model's training data: too few to tell."
+    )
+    assert overlap_sentence(enough) == "None of the 30 messages looked up was in the model's training data."
+    short = overlap(word_model, measure(word_model, rows(["ok"], ["yes"])))
+    assert (short["known"], short["told"]) == (False, True)
+    assert "none of them can be looked up" in overlap_sentence(short)
 
 
 def test_a_sample_of_hashes_tells_the_share(word_model: Any, rows: Any) -> None:

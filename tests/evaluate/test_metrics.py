@@ -107,6 +107,13 @@ def test_a_recall_that_the_ham_cannot_carry_is_null_with_a_reason() -> None:
     assert metrics.recall_at_fpr(ranking, 3_000, force=True)[0]["0.001"] == 1.0
 
 
+def test_the_order_of_tied_messages_means_nothing_to_the_calibration() -> None:
+    """All of one probability, ham first or spam first: each bin gets the mean of the tie."""
+    said, spam = [0.5] * 90, [True] * 45 + [False] * 45
+    assert metrics.ece(said, spam) == metrics.ece(said, spam[::-1]) == pytest.approx(0.0, abs=1e-12)
+    assert sum(b["spam"] for b in metrics.calibration(said, spam)) == pytest.approx(45)
+
+
 def test_calibration_of_perfect_probabilities_is_near_zero_and_of_boasting_ones_large() -> None:
     """ECE tells honest from boastful."""
     rng = random.Random(2)

@@ -11,7 +11,7 @@ import pytest
 
 from despam.evaluate import figures, report
 from despam.evaluate.measure import measure
-from despam.evaluate.resistance import resist
+from despam.evaluate.resistance import pool, resist
 
 HOSTILE = "</script><img src=x onerror=alert(1)> casino <!-- & \u2028 $style"
 
@@ -28,16 +28,45 @@ def measured(word_model: Any, rows: Any) -> Any:
     return measure(word_model, rows(spam, ham, "a<b>&c"))
 
 
-def make(model: Any, rows: Any, **more: Any) -> str:
-    result = {
+def result_of(model: Any, rows: Any) -> dict[str, Any]:
+    return {
         "model": model.version,
         "how": "the model as it is",
         "cutoff": model.cutoff,
         "unsure_between": [model.unsure_low, model.unsure_high],
-        "trained_on": {"known": True, "messages": 9, "share": 0.1},
+        "trained_on": {"known": True, "messages": 9, "share": 0.1, "found": 6, "looked_up": 60},
         **figures.full(rows),
     }
-    return report.page(model, rows, result, **more)
+
+
+def make(model: Any, rows: Any, **more: Any) -> str:
+    return report.page(model, rows, result_of(model, rows), **more)
+
+
+def test_models_trained_anew_have_no_one_cutoff(word_model: Any, measured: Any) -> None:
+    """After cross-validation nothing in the page is said of the cutoff of a model that was not measured."""
+    result = result_of(word_model, measured) | {
+        "cutoff": None,
+        "unsure_between": None,
+        "how": "5-fold cross-validation",
+    }
+    attacks = pool([resist(word_model, measured, ["leet"])] * 3)
+    content = report.page(word_model, measured, result, attacks=attacks)
+    assert "Each fold&#x27;s own cutoff" in content
+    assert "toModel" not in content.split("<script")[0]
+    assert "Each of 3 models trained anew" in content
+    assert "The clues are those of the model given" in content
+    drawn = report.drawing(measured, result)
+    assert (drawn["cutoff_logit"], drawn["unsure"]) == (None, None)
+
+
+def test_the_left_end_of_the_slider_flags_no_message_below_it(word_model_class: Any, rows: Any) -> None:
+    """Probabilities under .00005 are drawn at the end, and not counted as flagged there."""
+    model = word_model_class({"win": 30.0, "lunch": -30.0})
+    found = measure(model, rows(["win", "tea"], ["lunch", "lunch now", "cake"]))
+    curve = report.drawing(found, result_of(model, found))["curve"]
+    assert (curve["ham"][0], curve["spam"][0]) == (1, 2)
+    assert (curve["ham"][-1], curve["spam"][-1]) == (0, 1)
 
 
 def test_no_message_is_in_the_file_unless_asked_for(word_model: Any, measured: Any) -> None:
@@ -69,7 +98,7 @@ def test_the_file_asks_nobody_for_anything(word_model: Any, measured: Any) -> No
 def test_the_first_words_say_that_the_model_has_seen_the_messages(word_model: Any, measured: Any) -> None:
     """Before any figure is read."""
     content = make(word_model, measured)
-    note = content.index("10.0% of these messages (9) were in the model&#x27;s training data")
+    note = content.index("About 10 % of these messages were in the model&#x27;s training data")
     assert note < content.index("<h1>")
 
 

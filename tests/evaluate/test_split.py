@@ -59,6 +59,26 @@ def test_cross_validation_measures_each_message_once_by_a_model_that_did_not_see
         assert not held & {row.text for row in given}
 
 
+def test_the_order_of_the_files_does_not_change_the_folds(word_model: Any, rows: Any) -> None:
+    """The same messages are learnt from together; what comes out is in the order that went in."""
+    one, other = many(rows, "one"), many(rows, "other")
+    given = []
+    for data in ([*one, *other], [*other, *one]):
+        fit = Remember(word_model)
+        measured = split.cross_validate(data, fit, 4)
+        assert [row.text for row in measured] == [row.text for row in data]
+        given.append([sorted((row.source, row.line) for row in part) for part in fit.given])
+    assert given[0] == given[1]
+
+
+def test_each_model_is_shown_with_what_it_was_measured_on(word_model: Any, rows: Any) -> None:
+    """Attacks are on the fold's own messages by the fold's own model."""
+    data, shown = many(rows), []
+    split.cross_validate(data, Remember(word_model), 4, judge=lambda model, held: shown.append((model, len(held))))
+    assert [model for model, _ in shown] == [word_model] * 4
+    assert sum(count for _, count in shown) == len(data)
+
+
 def test_a_class_of_three_messages_cannot_be_cut_in_five(word_model: Any, rows: Any) -> None:
     """Said in one sentence."""
     with pytest.raises(EvaluationError, match="only 3 spam, this measurement needs 5"):

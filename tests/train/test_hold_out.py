@@ -10,7 +10,7 @@ import pytest
 from despam import train
 from despam.errors import SettingError, TrainingError
 from despam.evaluate import promise
-from despam.train import hold_out
+from despam.train import hold_out, training
 from despam.train.calibration import calibrate
 from despam.train.estimator import Labelled
 
@@ -66,6 +66,59 @@ def test_an_unknown_way_is_refused() -> None:
         hold_out.choose("halves", *many(FOUR), seed=0)
 
 
+def test_clusters_are_dealt_whole_and_each_class_evenly() -> None:
+    labels = np.array([-1] * 60 + [1] * 40, np.int8)
+    groups = np.arange(100) // 2
+    folds = hold_out.make_folds(labels, 0, groups)
+    assert (folds[::2] == folds[1::2]).all()
+    assert np.bincount(folds[:60]).tolist() == [12] * 5
+    assert np.bincount(folds[60:]).tolist() == [8] * 5
+    # a cluster a message is no cluster at all
+    assert (hold_out.make_folds(labels, 3, np.arange(100)) == hold_out.make_folds(labels, 3)).all()
+    with pytest.raises(TrainingError, match="all spam are near-copies of each other"):
+        hold_out.make_folds(labels, 0, np.minimum(groups, 30))
+
+
+def test_near_copies_elsewhere_are_not_learnt_from_nor_scored() -> None:
+    labels, sources = many(dict.fromkeys("abcd", (150, 40)))
+    groups = np.arange(len(labels))
+    groups[190:200] = groups[:10]  # ten ham of b are near-copies of ham of a
+    held = hold_out.choose("auto", labels, sources, 0, groups)
+    assert held.way == "sources"
+    without_a = held.part_of[0]
+    assert int(held.left_out[without_a].sum()) == 190
+    assert np.flatnonzero(held.untaught[without_a] & ~held.left_out[without_a]).tolist() == list(range(190, 200))
+    assert held.has_copies_elsewhere(int(without_a))
+    plain = hold_out.choose("auto", labels, sources, 0)
+    assert not any(plain.has_copies_elsewhere(part) for part in range(4))
+
+
+def test_sources_that_are_copies_of_each_other_are_not_left_out() -> None:
+    """Without the near-copies of one nothing is left of the others; a source of one message is no source of 100."""
+    labels, sources = many(dict.fromkeys("abcd", (150, 40)))
+    held = hold_out.choose("auto", labels, sources, 0, np.arange(len(labels)) % 190)
+    assert held.way == "folds"
+    with pytest.raises(TrainingError, match="messages of their own"):
+        hold_out.choose("sources", labels, sources, 0, np.arange(len(labels)) % 190)
+    repeated = np.arange(len(labels))
+    repeated[:60] = 0
+    assert hold_out.choose("auto", labels, sources, 0, repeated).way == "folds"
+
+
+def test_training_without_a_promise_knows_nothing_of_near_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs nothing there, and the released models stay what they are."""
+    rows = [Labelled(f"lunch at {n} with table", "ham", "s") for n in range(30)]
+    rows += [Labelled(f"win prize number {n * 7} now", "spam", "s") for n in range(30)]
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(training, "clusters", refuse)
+    train.train(rows, settings=train.Settings(bits=10))
+    with pytest.raises(AssertionError):
+        train.train(rows, settings=train.Settings(bits=10), unsure_rates=(0.5, 0.5))
+
+
 def test_each_source_counts_once_and_the_worst_is_named() -> None:
     """The large source loses nothing, the small one all that is allowed."""
     ham = {"large": [-1.0 - n / 10_000 for n in range(10_000)], "small": [n / 1000 for n in range(1_000)]}
@@ -107,7 +160,7 @@ def test_training_says_which_way_it_took_and_another_order_gives_the_same_bytes(
     """Four small sources with words of their own."""
     rng = random.Random(0)
     rows = [
-        Labelled(f"{word} {source} {rng.randrange(10_000)} {rng.choice(['we', 'you', 'they'])}", label, source)
+        Labelled(f"{word} {source} {rng.randbytes(9).hex()} {rng.choice(['we', 'you', 'they'])}", label, source)
         for source in "abcd"
         for label, word, count in (("ham", "lunch", 110), ("spam", "prize", 30))
         for _ in range(count)

@@ -113,6 +113,8 @@ def flips_table(name: str, places: list[int], before: list[Measured], after: lis
     from rich.table import Table
     from rich.text import Text
 
+    from despam.cli.evaluate import one_line
+
     table = Table(box=None, pad_edge=False, header_style="bold", title=f"{name}: {len(places):,}", title_justify="left")
     for column in ("is", "old", "new", "where", *(["text"] if show_text else [])):
         table.add_column(column)
@@ -120,8 +122,8 @@ def flips_table(name: str, places: list[int], before: list[Measured], after: lis
     for i in ordered[:SHOWN]:
         old, new = before[i], after[i]
         cells: list[Any] = ["spam" if new.spam else "ham", f"{old.probability:.3f}", f"{new.probability:.3f}"]
-        cells.append(Text(f"{new.source}:{new.line}"))
+        cells.append(Text(one_line(f"{new.source}:{new.line}")))
         if show_text:
-            cells.append(Text(" ".join(new.text.split())[:70]))
+            cells.append(Text(one_line(new.text)[:70]))
         table.add_row(*cells)
     return table

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from despam.evaluate.measure import Measured, RowLike
     from despam.evaluate.split import Fit
 
+AS_IT_IS = "the model as it is"
+
 
 @click.command(name="evaluate")
 @click.argument("model", metavar="MODEL")
@@ -44,7 +46,7 @@ def command(model: str, data: tuple[str, ...], **options: Any) -> None:
     """Measure MODEL on the labelled messages of DATA.
 
     MODEL is a model file, or the word bundled. With --cross-validate or --leave-one-source-out new models are trained
-    by MODEL's recipe, and each message is measured by one that has not learnt from it.
+    as MODEL was, by its recipe and settings, and each message is measured by one that has not learnt from it.
 
     Example:
 
@@ -63,13 +65,11 @@ def command(model: str, data: tuple[str, ...], **options: Any) -> None:
     require_both(rows, " ".join(data))
     for field in options["by"]:
         check_field(rows, field)
-    measured, how = run(opened, rows, options)
+    measured, how, found = run(opened, rows, options)
     result = summary(opened, measured, how, options)
     if options["report"]:
         from despam.evaluate import report
-        from despam.evaluate.resistance import resist
 
-        found = None if options["no_attacks"] else resist(opened, measured, seed=options["seed"])
         content = report.page(opened, measured, result, show_text=options["show_text"], attacks=found)
         write_beside(options["report"], content)
         click.echo(f"wrote {options['report']}", err=True)
@@ -80,18 +80,29 @@ def command(model: str, data: tuple[str, ...], **options: Any) -> None:
         show_mistakes(measured, options["show_text"])
 
 
-def run(model: Model, rows: list[Any], options: dict[str, Any]) -> tuple[list[Measured], str]:
-    """Measure in the way that was asked for; say which it was."""
-    from despam.evaluate import split
+def run(model: Model, rows: list[Any], options: dict[str, Any]) -> tuple[list[Measured], str, dict[str, Any] | None]:
+    """Measure in the way that was asked for; say which it was, and what attacks leave where a report wants them."""
+    from despam.evaluate import resistance, split
 
-    if options["cross_validate"]:
-        folds, seed = options["cross_validate"], options["seed"]
-        measured = split.cross_validate(rows, fit_like(model, seed), folds, seed, say)
-        return measured, f"{folds}-fold cross-validation"
-    if options["leave_one_source_out"]:
-        measured = split.leave_one_source_out(rows, fit_like(model, options["seed"]), say)
-        return measured, "leave one source out"
-    return measure_with_progress(model, rows), "the model as it is"
+    seed, folds = options["seed"], options["cross_validate"]
+    attacked = bool(options["report"]) and not options["no_attacks"]
+    if not folds and not options["leave_one_source_out"]:
+        measured = measure_with_progress(model, rows)
+        return measured, AS_IT_IS, resistance.resist(model, measured, seed=seed) if attacked else None
+    parts: list[dict[str, Any]] = []
+    count = folds or len({row.source for row in rows})
+
+    def judge(trained: Model, held: list[Measured]) -> None:
+        # a model that has learnt from the messages would know them under their disguise as well
+        if attacked and len({row.spam for row in held}) == 2:
+            parts.append(resistance.resist(trained, held, seed=seed, part_of=count))
+
+    fit = fit_like(model)
+    if folds:
+        measured, how = split.cross_validate(rows, fit, folds, seed, say, judge), f"{folds}-fold cross-validation"
+    else:
+        measured, how = split.leave_one_source_out(rows, fit, say, judge), "leave one source out"
+    return measured, how, resistance.pool(parts) if parts else None
 
 
 def say(what: str) -> None:
@@ -115,23 +126,22 @@ def measure_with_progress(model: Model, rows: list[Any]) -> list[Measured]:
         return measure(model, rows, lambda done: bar.update(task, completed=done))
 
 
-def fit_like(model: Model, seed: int) -> Fit:
-    """Give a function that trains by the recipe of `model`, saves, and opens the file."""
+def fit_like(model: Model) -> Fit:
+    """Give a function that trains as `model` was trained, saves, and opens the file."""
     import tempfile
     from pathlib import Path
 
-    from despam import corpus, train
+    from despam import corpus
     from despam.core.model import Model
-    from despam.train import tfidf
+    from despam.train.again import trainer_like
+
+    trainer = trainer_like(model)
 
     def fit(rows: list[RowLike]) -> Model:
         kept = corpus.distinct(rows).rows  # type: ignore[arg-type]  # the rows came from corpus
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "fold.safetensors"
-            if model.recipe == "tfidf":
-                tfidf.train_tfidf(kept, seed=seed, test_share=0.0).save(path)
-            else:
-                train.train(kept, seed=seed).save(path)
+            trainer(kept).save(path)
             return Model.from_bytes(path.read_bytes(), "a fold's model")
 
     return fit
@@ -142,15 +152,16 @@ def summary(model: Model, measured: list[Measured], how: str, options: dict[str,
     from despam.evaluate import figures
     from despam.evaluate.measure import overlap
 
-    fresh = how != "the model as it is"
-    shared = {"known": True, "messages": 0, "share": 0.0, "looked_up": 0} if fresh else overlap(model, measured)
+    anew = how != AS_IT_IS
+    shared = {"known": True, "anew": True, "messages": 0, "share": 0.0, "found": 0, "looked_up": 0}
     return {
         "model": model.version,
         "how": how,
         "recipe": model.recipe,
-        "cutoff": model.cutoff,
-        "unsure_between": [model.unsure_low, model.unsure_high],
-        "trained_on": shared,
+        # trained anew, each model has a cutoff and a band of its own
+        "cutoff": None if anew else model.cutoff,
+        "unsure_between": None if anew else [model.unsure_low, model.unsure_high],
+        "trained_on": shared if anew else overlap(model, measured),
         **figures.full(measured, options["by"], options["seed"]),
     }
 
@@ -169,7 +180,8 @@ def show(result: dict[str, Any], by: tuple[str, ...]) -> None:
     console = Console(highlight=False)
     console.print(overlap_sentence(result["trained_on"]), markup=False, soft_wrap=True)
     counts = f"{result['messages']:,} messages: {result['spam']:,} spam, {result['ham']:,} ham"
-    console.print(f"{counts}; model {result['model']}, {result['how']}", markup=False, soft_wrap=True)
+    which = "model" if result["cutoff"] is not None else "models trained like"
+    console.print(f"{counts}; {which} {result['model']}, {result['how']}", markup=False, soft_wrap=True)
     console.print(main_table(result))
     for rate, reason in result["recall_at_fpr_reasons"].items():
         console.print(f"no recall at {float(rate):.1%} false positives: {reason}", markup=False, soft_wrap=True)
@@ -207,6 +219,13 @@ def main_table(result: dict[str, Any]) -> Any:
     return table
 
 
+def one_line(text: str) -> str:
+    """Give a stranger's words on one line, without what a terminal would obey."""
+    from despam.cli.screen import safe
+
+    return " ".join(safe(text).split())
+
+
 def number(value: float | None) -> str:
     """Write a plain figure."""
     return "-" if value is None else f"{value:.4f}"
@@ -218,14 +237,14 @@ def group_table(field: str, groups: dict[str, Any]) -> Any:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(field)
+    table.add_column(Text(one_line(field)))
     for name in ("spam", "ham", "accuracy", "recall", "lost", "AUC", "recall at 1 %", "unsure"):
         table.add_column(name, justify="right")
     for name, part in groups.items():
+        recall, lost = percent(part["recall"]), percent(part["false_positive_rate"])
         table.add_row(
-            Text(name), f"{part['spam']:,}", f"{part['ham']:,}", percent(part["accuracy"]), percent(part["recall"]),
-            percent(part["false_positive_rate"]), number(part["auc"]), percent(part["recall_at_fpr"]["0.01"]),
-            f"{part['unsure']:,}",
+            Text(one_line(name)), f"{part['spam']:,}", f"{part['ham']:,}", percent(part["accuracy"]), recall, lost,
+            number(part["auc"]), percent(part["recall_at_fpr"]["0.01"]), f"{part['unsure']:,}",
         )  # fmt: skip
     return table
 
@@ -244,7 +263,7 @@ def show_mistakes(measured: list[Measured], show_text: bool) -> None:
     for name in ("probability", "is", "where", "text"):
         table.add_column(name)
     for row in wrong[:20]:
-        extract = " ".join(row.text.split())[:70]
-        where = f"{row.source}:{row.line}"
-        table.add_row(f"{row.probability:.3f}", "spam" if row.spam else "ham", where, Text(extract))
+        where = Text(one_line(f"{row.source}:{row.line}"))
+        extract = Text(one_line(row.text)[:70])
+        table.add_row(f"{row.probability:.3f}", "spam" if row.spam else "ham", where, extract)
     Console(highlight=False).print(table)

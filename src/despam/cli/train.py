@@ -61,8 +61,8 @@ def read_rates(ctx: click.Context, param: click.Parameter, value: str | None) ->
     return (ham, spam) if ham and spam else None
 
 
-def read_costs(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float] | None:
-    """Read three costs, "100,1,0.5", and give the two probabilities between which a look pays."""
+def read_costs(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[float, float, float] | None:
+    """Read three costs, "100,1,0.5": of a lost real message, a missed spam, a look."""
     if value is None:
         return None
     from despam.errors import DespamError
@@ -70,11 +70,12 @@ def read_costs(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 
     try:
         lost, missed, look = (float(word) for word in value.split(","))
-        return unsure_from_costs(lost, missed, look)
+        unsure_from_costs(lost, missed, look)
     except DespamError as error:
         raise click.BadParameter(str(error)) from None
     except ValueError:
         raise click.BadParameter(f"{value!r} is not three costs; write 100,1,0.5") from None
+    return lost, missed, look
 
 
 @click.command(name="train")
@@ -97,7 +98,8 @@ def read_costs(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 @click.option("--unsure-rates", metavar="HAM,SPAM", callback=read_rates,
               help="Unsure by rates of mistakes among the sure: ham lost, spam missed; 1/1000,1/50.")  # fmt: skip
 @click.option("--unsure-costs", metavar="LOST,MISSED,LOOK", callback=read_costs,
-              help="Unsure by costs: a lost real message, a missed spam, a look by a person; 100,1,0.5.")  # fmt: skip
+              help="Unsure by costs: a lost real message, a missed spam, a look by a person; 100,1,0.5. The first "
+              "two set the cutoff too, where no rate is promised.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of folds and shuffles.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was read and measured as JSON.")
 @click.option(
@@ -172,10 +174,8 @@ def train_default(found: Distinct, output: str, options: dict[str, Any], as_json
     """Learn by the default recipe, save, and say how it did."""
     from despam.train import train
 
-    names = ("seed", "max_false_positives", "hold_out", "unsure", "unsure_rates")
+    names = ("seed", "max_false_positives", "hold_out", "unsure", "unsure_rates", "unsure_costs")
     extra = {name: options[name] for name in names if options[name] is not None}
-    if options["unsure_costs"] is not None:
-        extra["unsure"] = options["unsure_costs"]
     with Stages() as stages:
         trained = train(found.rows, progress=stages, **extra)
     trained.save(output)
@@ -233,7 +233,8 @@ def report(
         return
     spam = sum(row.label == "spam" for row in found.rows)
     click.echo(f"learnt     from {len(found.rows):,} messages: {spam:,} spam, {len(found.rows) - spam:,} ham")
-    for line in lines if lines is not None else figure_lines(figures):
+    elsewhere = bool(promise) and card.get("held_out") == "sources"
+    for line in lines if lines is not None else figure_lines(figures, elsewhere):
         click.echo(line)
     if card.get("held_out") == "sources":
         click.echo("held out   whole sources in turn: promised rates are set on them")
@@ -243,8 +244,8 @@ def report(
     click.echo(f"wrote      {output}: version {model.version}, {model.size_bytes / 1000:,.0f} KB")
 
 
-def figure_lines(figures: dict[str, Any]) -> list[str]:
-    """Write the out-of-fold figures."""
+def figure_lines(figures: dict[str, Any], elsewhere: bool = False) -> list[str]:
+    """Write the out-of-fold figures; `elsewhere` says that the cutoff was set on sources left out."""
     if not figures:
         return []
     rates = {
@@ -261,7 +262,8 @@ def figure_lines(figures: dict[str, Any]) -> list[str]:
         if value is not None
     )
     lines = [f"measured   {first}", f"           {second}", f"           recall {recalls}" if recalls else ""]
-    return [*filter(str.strip, lines), "           (each message by a model that has not learnt from it)"]
+    told = "" if elsewhere else "; the cutoff was set on these messages"
+    return [*filter(str.strip, lines), f"           (each message by a model that has not learnt from it{told})"]
 
 
 class Stages:

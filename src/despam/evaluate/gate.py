@@ -18,7 +18,8 @@ from despam import corpus
 from despam.errors import DataError, EvaluationError
 from despam.evaluate import figures
 from despam.evaluate.gate_file import Gate, Rule, Section, read_gate
-from despam.evaluate.measure import Labelled, Measured, RowLike, classify, measure, overlap, require_both
+from despam.evaluate.intervals import upper_bound
+from despam.evaluate.measure import LOOKED_UP, Labelled, Measured, RowLike, classify, measure, overlap, require_both
 from despam.evaluate.resistance import resist
 
 if TYPE_CHECKING:
@@ -112,11 +113,9 @@ def rule_line(gate: Gate, where: str, rule: Rule, now: dict[str, Any], before: d
     value = now[rule.figure]
     name = f"{where}: {rule.figure}"
     if value is None:
-        reason = now.get("recall_at_fpr_reasons", {}).get(
-            rule.figure.removeprefix("recall_at_"), "one class is missing"
-        )
         raise EvaluationError(
-            f"{place}: {name} cannot be measured on these data ({reason}); name other data or drop the rule"
+            f"{place}: {name} cannot be measured on these data ({why_not(rule.figure, now)}); name other data or drop "
+            "the rule"
         )
     if rule.bound == "at_least":
         return GateLine(value >= rule.limit - SLACK, f"{name} is {value:.4f}, at least {rule.limit:g} is asked", place)
@@ -124,6 +123,11 @@ def rule_line(gate: Gate, where: str, rule: Rule, now: dict[str, Any], before: d
         return GateLine(value <= rule.limit + SLACK, f"{name} is {value:.4f}, at most {rule.limit:g} is allowed", place)
     if before is None:
         return GateLine(True, f"{name} is {value:.4f}; there is no model to compare with", place)
+    if before[rule.figure] is None:
+        raise EvaluationError(
+            f"{place}: {name} of the live model cannot be measured on these data ({why_not(rule.figure, before)}), so "
+            f"no {rule.bound} of it can be told; write at_least or at_most in its place, or name other data"
+        )
     change = value - before[rule.figure]
     worse = -change if rule.bound == "max_drop" else change
     verb = "fall" if rule.bound == "max_drop" else "rise"
@@ -131,16 +135,41 @@ def rule_line(gate: Gate, where: str, rule: Rule, now: dict[str, Any], before: d
     return GateLine(worse <= rule.limit + SLACK, told, place)
 
 
+def why_not(figure: str, found: dict[str, Any]) -> str:
+    """Say why the data do not give a figure."""
+    reasons: dict[str, str] = found.get("recall_at_fpr_reasons", {})
+    if told := reasons.get(figure.removeprefix("recall_at_")):
+        return told
+    if figure == "kept":
+        return "the model catches none of the spam before it is disguised"
+    counts = found.get("confusion", {})
+    flagged = counts.get("true_positives", 0) + counts.get("false_positives", 0)
+    if figure in ("precision", "mcc") and not flagged:
+        return "the model takes no message for spam"
+    if figure == "mcc" and flagged == found["messages"]:
+        return "the model takes every message for spam"
+    return "one class is missing"
+
+
 def left_out(gate: Gate, section: Section, new: Model, rows: list[Measured]) -> GateLine:
     """Hold that a source left out was left out."""
     place = f"{gate.path}, line {section.line}"
     shared = overlap(new, rows)
-    if not shared["known"]:
+    looked_up, found = shared["looked_up"], shared["found"]
+    if not shared["told"]:
         told = "the model's file does not carry the hashes of its training messages; drop left_out, or train it again"
         raise EvaluationError(f"{place}: whether {section.name} was left out cannot be known: {told}")
-    share = shared["share"]
-    told = f"{section.name}: {share:.1%} of its messages were in the training data, a source left out has none"
-    return GateLine(share <= LEFT_OUT_SHARE, told, place)
+    if looked_up < LOOKED_UP:
+        raise EvaluationError(
+            f"{place}: whether {section.name} was left out cannot be told: {looked_up:,} messages were looked up (the "
+            f"file remembers a sample), too few to tell, as {LOOKED_UP} are needed; name more or drop left_out"
+        )
+    most = upper_bound(found, looked_up)
+    told = (
+        f"{section.name}: {found:,} of {looked_up:,} messages looked up were in the training data (of all at most "
+        f"{most:.1%}, 95 % sure); of a source left out none is, and {LEFT_OUT_SHARE:.0%} may be by chance"
+    )
+    return GateLine(found <= LEFT_OUT_SHARE * looked_up, told, place)
 
 
 def must_stay(new: Model, path: Path, label: str) -> GateLine:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from despam.core.model import Model, Verdict
 
 
+LOOKED_UP = 30  # of fewer messages looked up, none found still leaves one in ten possible
+
+
 class RowLike(Message, Protocol):
     """A labelled message with its place, as `despam.corpus` reads it."""
 
@@ -189,13 +192,19 @@ def seen_hashes(model: Model) -> tuple[int, frozenset[int]] | None:
 
 def overlap_sentence(shared: dict[str, Any]) -> str:
     """Say, before any figure, whether the model was trained on what it is measured on."""
+    looked_up = shared["looked_up"]
+    if shared.get("anew"):
+        return "Each message is measured by a model trained anew without it and its near-copies."
+    if not shared["known"] and shared.get("told"):
+        return "Whether the model was trained on these messages cannot be told: none of them can be looked up."
     if not shared["known"]:
         return "Whether the model was trained on these messages cannot be known: its file does not tell."
     if not shared["share"]:
-        return "None of these messages was found in the model's training data."
+        few = ": too few to tell" if looked_up < LOOKED_UP else ""
+        return f"None of the {looked_up:,} messages looked up was in the model's training data{few}."
     return (
-        f"{shared['share']:.1%} of these messages ({shared['messages']:,}) were in the model's training data: "
-        "the figures flatter it."
+        f"About {100 * shared['share']:.3g} % of these messages were in the model's training data (estimated from "
+        f"{looked_up:,} looked up): the figures flatter it."
     )
 
 
@@ -203,16 +212,20 @@ def overlap(model: Model, rows: Sequence[Measured]) -> dict[str, Any]:
     """Say which share of the measured messages the model was trained on, by a sample of hashes.
 
     The model file carries the hashes divisible by `every`; messages whose hash is divisible are looked up. "ok" is
-    everybody's and is not looked up.
+    everybody's and is not looked up. `told` says that the file carries hashes, `messages` is an estimate.
     """
     found = seen_hashes(model)
+    nothing = {"known": False, "told": found is not None, "messages": None, "share": None, "found": 0, "looked_up": 0}
     if found is None:
-        return {"known": False, "messages": None, "share": None, "looked_up": 0}
+        return nothing
     every, seen = found
     hashes = map(normalised_hash, (row.text for row in rows))
     asked = [value for value in hashes if value is not None and value % every == 0]
     count = sum(value in seen for value in asked)
     if not asked:
-        return {"known": False, "messages": None, "share": None, "looked_up": 0}
+        return nothing
     share = count / len(asked)
-    return {"known": True, "messages": round(share * len(rows)), "share": share, "looked_up": len(asked)}
+    return {
+        "known": True, "told": True, "messages": round(share * len(rows)), "share": share, "found": count,
+        "looked_up": len(asked),
+    }  # fmt: skip

@@ -170,16 +170,23 @@ def log_loss(probabilities: Sequence[float], spam: Sequence[bool]) -> float | No
 
 
 def calibration(probabilities: Sequence[float], spam: Sequence[bool], bins: int = BINS) -> list[dict[str, float]]:
-    """Cut the messages, ordered by probability, into bins of equal size: what was said, what was true."""
+    """Cut the messages, ordered by probability, into bins of equal size: what was said, what was true.
+
+    Where a cut goes through a tie each side gets the tie's mean, so that the order of the rows means nothing.
+    """
     order = sorted(range(len(probabilities)), key=lambda i: (probabilities[i], i))
     total = len(order)
+    truth: list[float] = []
+    for _, tie in groupby(order, key=probabilities.__getitem__):
+        members = list(tie)
+        truth += [sum(spam[i] for i in members) / len(members)] * len(members)
     edges = [round(total * k / bins) for k in range(bins + 1)]
     table = []
     for low, high in pairwise(edges):
         part = order[low:high]
         if part:
             said = math.fsum(probabilities[i] for i in part) / len(part)
-            true = sum(spam[i] for i in part)
+            true = math.fsum(truth[low:high])
             table.append({"messages": len(part), "said": said, "spam": true, "true": true / len(part)})
     return table
 

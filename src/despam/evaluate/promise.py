@@ -5,8 +5,8 @@ hands in scores of messages that the scoring model has not learnt from (out-of-f
 
 The guarantee: of n independent ham, the cutoff lies above all but k, with k the largest count whose one-sided 95 %
 Clopper-Pearson bound is within the promised rate. The share of future ham above the (k+1)-th highest score follows
-Beta(k+1, n-k), so the promise is broken in at most 5 of 100 trainings. Near-repeats are not independent:
-count each cluster once before calling.
+Beta(k+1, n-k), so the promise is broken in at most 5 of 100 trainings. Near-copies are not independent: the caller
+hands in one score of each cluster of them, the worst, by a model that has learnt from none of it (`train` does).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from despam.errors import EvaluationError, SettingError
 from despam.evaluate.intervals import beta_share, upper_bound
 
 CONFIDENCE = 0.95
+NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d*)?|[\d.]+"  # 1,000 or 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Promise:
     cutoff_score: float  # flag a message whose score is at or above it
     asked_rate: float
     supported_rate: float  # the rate that is promised: the asked one, or the best these data can show
-    ham: int
+    ham: int  # near-copies of each other count once
     false_positives: int  # of these ham
     recall: float | None  # of the spam handed in; None when there was none
     kept: bool  # the data support what was asked
@@ -48,18 +49,21 @@ class Promise:
         if self.kept:
             return (
                 f"at most {in_words(self.asked_rate)} real messages lost (95 % sure; "
-                f"{self.false_positives:,} of {self.ham:,} lie above the cutoff){price}"
+                f"{self.false_positives:,} of {self.ham:,} that are no near-copies of each other lie above the "
+                f"cutoff){price}"
             )
         if self.sources:
             return (
-                f"{self.ham:,} real messages of {self.sources} sources, each source counted once, support "
+                f"{self.ham:,} real messages of {self.sources} sources, each source and, in it, near-copies counted "
+                f"once, support "
                 f"{in_words(self.supported_rate)}, not {in_words(self.asked_rate)}: the cutoff lies above all of "
                 f"them{price}; for {in_words(self.asked_rate)} give more real messages of the small sources"
             )
         return (
-            f"{self.ham:,} real messages support {in_words(self.supported_rate)}, not {in_words(self.asked_rate)}: the "
-            f"cutoff lies above all of them{price}; for {in_words(self.asked_rate)} train on at least "
-            f"{ham_needed(self.asked_rate):,} real messages"
+            f"{self.ham:,} real messages that are no near-copies of each other support "
+            f"{in_words(self.supported_rate)}, not {in_words(self.asked_rate)}: the cutoff lies above all of "
+            f"them{price}; for {in_words(self.asked_rate)} train on at least {ham_needed(self.asked_rate):,} such "
+            "messages"
         )
 
 
@@ -155,18 +159,28 @@ def ham_needed(rate: float) -> int:
 
 
 def unsure_from_rates(
-    ham_scores: Sequence[float], spam_scores: Sequence[float], ham_rate: float, spam_rate: float
+    ham_scores: Sequence[float],
+    spam_scores: Sequence[float],
+    ham_rate: float,
+    spam_rate: float,
+    cutoff_score: float | None = None,
 ) -> tuple[float, float]:
     """Give the two scores between which a verdict is unsure.
 
     Above the high one at most `ham_rate` of the ham are found, below the low one at most `spam_rate` of the spam, both
-    as promises. Where the two overlap nothing is unsure: both become the middle.
+    as promises. Where the two overlap nothing is unsure: both become the cutoff, or what is nearest to it in between.
     """
     high = cutoff(ham_scores, ham_rate).cutoff_score
     low = -cutoff([-score for score in spam_scores], spam_rate).cutoff_score
-    if low > high:
-        low = high = (low + high) / 2
-    return low, high
+    return in_order(low, high, cutoff_score)
+
+
+def in_order(low: float, high: float, cutoff_score: float | None = None) -> tuple[float, float]:
+    """Give the two ends of a band, or where they overlap one place: every score from high to low keeps both rates."""
+    if low <= high:
+        return low, high
+    place = (low + high) / 2 if cutoff_score is None else min(max(cutoff_score, high), low)
+    return place, place
 
 
 def unsure_from_costs(lost_ham: float, missed_spam: float, look: float) -> tuple[float, float]:
@@ -176,20 +190,25 @@ def unsure_from_costs(lost_ham: float, missed_spam: float, look: float) -> tuple
     low, high = look / missed_spam, 1 - look / lost_ham
     if low >= high:
         # looking never pays: the one cutoff of the two costs
-        low = high = lost_ham / (lost_ham + missed_spam)
+        low = high = cutoff_from_costs(lost_ham, missed_spam)
     return low, high
 
 
+def cutoff_from_costs(lost_ham: float, missed_spam: float) -> float:
+    """Give the probability from which on a message costs less as spam than as ham."""
+    return lost_ham / (lost_ham + missed_spam)
+
+
 def parse_rate(text: str) -> float:
-    """Read "1/1000", "0.1%" or "0.001"."""
-    match = re.fullmatch(r"\s*([\d.,]+)\s*(?:/\s*([\d.,]+)|(%))?\s*", text)
+    """Read "1/1000", "0.1%" or "0.001"; a comma parts thousands and nothing else: 0,1 is no number here."""
+    match = re.fullmatch(rf"\s*({NUMBER})\s*(?:/\s*({NUMBER})|(%))?\s*", text)
     try:
         if not match:
             raise ValueError
         value = float(match[1].replace(",", ""))
         value /= float(match[2].replace(",", "")) if match[2] else 100 if match[3] else 1
     except (ValueError, ZeroDivisionError):
-        raise SettingError(f"{text!r} is no rate: write it as 1/1000, 0.1% or 0.001") from None
+        raise SettingError(f"{text!r} is no rate: write it as 1/1000, 0.1% or 0.001, with a point") from None
     if not 0 < value < 1:
         raise SettingError(f"a rate lies between 0 and 1, {text!r} does not: write it as 1/1000, 0.1% or 0.001")
     return value

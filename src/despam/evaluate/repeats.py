@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import zlib
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import lru_cache
 
 from despam.corpus.repeats import normal
@@ -28,6 +28,7 @@ REMEMBERED = 2_048  # hashes that a model file carries
 HASHED = 2_000  # characters that a hash is taken of
 TELLING = 12  # letters from which on a text tells where it comes from
 BAND = 4
+KEPT = 64  # members of a bucket that a text is compared with
 
 _EDGES = [part << 26 for part in range(PARTS)]  # 64 parts of the 32 bits
 
@@ -78,6 +79,9 @@ def signature(marks: frozenset[int]) -> list[int]:
     return [ordered[bisect_left(ordered, edge, 0, len(ordered) - 1)] for edge in _EDGES]
 
 
+Hashed = Callable[[str], frozenset[int]]
+
+
 class _Parts:
     """Union-find: which messages hang together."""
 
@@ -97,27 +101,34 @@ class _Parts:
         self.parent[max(one, other)] = min(one, other)
 
 
-def clusters(texts: Sequence[str], similar: float = SIMILAR) -> list[int]:
-    """Give each text the position of the first text of its cluster."""
+def clusters(texts: Sequence[str], similar: float = SIMILAR, *, hashed: Hashed = shingles) -> list[int]:
+    """Give each text the position of the first text of its cluster; `hashed` does what `shingles` does, faster."""
     parts = _Parts(len(texts))
     forms = _join_equal(texts, parts)
 
     @lru_cache(maxsize=1_024)
     def marks(i: int) -> frozenset[int]:
-        return shingles(forms[i])
+        return hashed(forms[i])
 
     buckets: dict[Hashable, list[int]] = {}
+    sizes: dict[int, int] = {}  # a set of under 0.8 of another's size is not like it
     for i in forms:
         mine = marks(i)
         values = signature(mine)
+        sizes[i] = len(mine)
+        tried: set[int] = set()
         for band in range(0, PARTS, BAND):
             key = (band, *values[band : band + BAND])
             members = buckets.setdefault(key, [])
-            # a bucket keeps its first members and the last: enough to hang on to, never a square of a template's copie
+            # a bucket keeps its first members and the last: enough to hang on to (with 4 some pairs of short messages
+            # stayed apart), never a square of a template's copies
             for j in members:
+                if j in tried or min(sizes[i], sizes[j]) < similar * max(sizes[i], sizes[j]):
+                    continue
+                tried.add(j)
                 if parts.find(i) != parts.find(j) and jaccard(mine, marks(j)) >= similar:
                     parts.join(i, j)
-            if len(members) < 4:
+            if len(members) < KEPT:
                 members.append(i)
             else:
                 members[-1] = i

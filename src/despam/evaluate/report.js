@@ -51,9 +51,11 @@ function drawScores() {
   const top = 22, middle = 132, bottom = 242, svg = canvas("scores", WIDTH, 274);
   const { spam, ham } = data.histogram, width = (x1 - x0) / spam.length;
   const most = Math.sqrt(Math.max(1, ...spam, ...ham)), height = (count) => (Math.sqrt(count) / most) * (middle - top);
-  const low = placeOf(data.unsure[0]), high = placeOf(data.unsure[1]);
-  svg.append(draw("rect", { x: low, y: top - 6, width: Math.max(0, high - low), height: bottom - top + 6, class: "zone" }));
-  svg.append(write((low + high) / 2, top - 10, high - low > 60 ? "unsure" : ""));
+  if (data.unsure) {
+    const low = placeOf(data.unsure[0]), high = placeOf(data.unsure[1]);
+    svg.append(draw("rect", { x: low, y: top - 6, width: Math.max(0, high - low), height: bottom - top + 6, class: "zone" }));
+    svg.append(write((low + high) / 2, top - 10, high - low > 60 ? "unsure" : ""));
+  }
   spam.forEach((count, i) => svg.append(draw("rect", { x: x0 + i * width, y: middle - height(count), width: width - 1, height: height(count), class: "spam" })));
   ham.forEach((count, i) => svg.append(draw("rect", { x: x0 + i * width, y: middle, width: width - 1, height: height(count), class: "ham" })));
   svg.append(line(x0, middle, x1, middle, "axis"));
@@ -112,7 +114,13 @@ function drawReliability() {
 // ---- the slider
 const slider = byId("cutoff");
 slider.max = String(last);
-let stop = { logit: data.cutoff_logit, spam: data.at_cutoff.spam, ham: data.at_cutoff.ham };
+// models trained anew have each a cutoff of its own: the slider starts in the middle, with its own counts
+const nearest = (logit) => Math.round(((logit - logits[0]) / (logits[last] - logits[0])) * last);
+const start = data.cutoff_logit === null ? nearest(0) : nearest(data.cutoff_logit);
+const atStart = () => data.cutoff_logit === null
+  ? { logit: logits[start], spam: data.curve.spam[start], ham: data.curve.ham[start] }
+  : { logit: data.cutoff_logit, spam: data.at_cutoff.spam, ham: data.at_cutoff.ham };
+let stop = atStart();
 
 function show() {
   const { logit, spam, ham } = stop, lost = ham / data.ham, caught = spam / data.spam, p = sigmoid(logit);
@@ -153,10 +161,9 @@ function moveTo(index) {
 }
 slider.addEventListener("input", () => moveTo(Number(slider.value)));
 for (const id of ["volume", "share"]) byId(id).addEventListener("input", show);
-const nearest = (logit) => Math.round(((logit - logits[0]) / (logits[last] - logits[0])) * last);
-byId("toModel").addEventListener("click", () => {
-  slider.value = String(nearest(data.cutoff_logit));
-  stop = { logit: data.cutoff_logit, spam: data.at_cutoff.spam, ham: data.at_cutoff.ham };
+byId("toModel")?.addEventListener("click", () => {
+  slider.value = String(start);
+  stop = atStart();
   show();
 });
 byId("toNone").addEventListener("click", () => {
@@ -167,5 +174,5 @@ byId("toNone").addEventListener("click", () => {
 drawScores();
 drawRoc();
 drawReliability();
-slider.value = String(nearest(data.cutoff_logit));
+slider.value = String(start);
 show();

@@ -56,14 +56,14 @@ def page(
         "lead": escape(lead(result, sources)),
         "overlap": escape(overlap_sentence(result["trained_on"])),
         "spam_share": f"{100 * result['spam'] / result['messages']:.0f}",
-        "cutoff": f"{result['cutoff']:.3f}",
+        "to_model": to_model(result),
         "roc_note": escape(roc_note(result)),
         "cutoffs": report_tables.cutoffs(model, rows, result),
         "figures": report_tables.figures_table(result),
         "calibration": report_tables.calibration_table(result),
         "groups": report_tables.groups(result),
         "attacks": report_tables.attacks_section(attacks),
-        "clues": report_tables.clues(model, rows, show_text),
+        "clues": report_tables.clues(model, rows, show_text) + whose_clues(result),
         "mistakes": report_tables.mistakes(rows, show_text),
         "method": report_tables.method(model, rows, result),
         "data": _embed(drawing(rows, result)),
@@ -97,6 +97,19 @@ def lead(result: dict[str, Any], sources: str) -> str:
     )
 
 
+def to_model(result: dict[str, Any]) -> str:
+    """Give the button to the model's cutoff; models trained anew have each their own, and the slider none to show."""
+    if result["cutoff"] is None:
+        return ""
+    return f'<button type="button" id="toModel">The model\'s cutoff ({result["cutoff"]:.3f})</button>'
+
+
+def whose_clues(result: dict[str, Any]) -> str:
+    """Say that the clues are not of what was measured, where they are not."""
+    told = "The clues are those of the model given; the figures are of models trained anew, each without its messages."
+    return f'<p class="soft">{told}</p>' if result["cutoff"] is None else ""
+
+
 def roc_note(result: dict[str, Any]) -> str:
     """Say the area, and which recalls these data cannot carry."""
     said = f"AUC {result['auc']:.4f}." if result["auc"] is not None else ""
@@ -108,12 +121,14 @@ def roc_note(result: dict[str, Any]) -> str:
 
 def drawing(rows: Sequence[Measured], result: dict[str, Any]) -> dict[str, Any]:
     """Give the numbers that the pictures are drawn from: counts only, no message."""
-    logits = [_logit(row.probability) for row in rows]
+    logits = [_log_odds(row.probability) for row in rows]
     spam = [row.spam for row in rows]
     edges = [round(-REACH + 2 * REACH * step / STEPS, 4) for step in range(STEPS + 1)]
-    ham_columns, spam_columns = metrics.histogram(logits, spam, -REACH, REACH, COLUMNS)
+    ham_columns, spam_columns = metrics.histogram(
+        [_logit(row.probability) for row in rows], spam, -REACH, REACH, COLUMNS
+    )
     ranking = metrics.Ranking([row.score for row in rows], spam)
-    cut = result["confusion"]
+    cut, cutoff, unsure = result["confusion"], result["cutoff"], result["unsure_between"]
     return {
         "spam": result["spam"],
         "ham": result["ham"],
@@ -125,9 +140,9 @@ def drawing(rows: Sequence[Measured], result: dict[str, Any]) -> dict[str, Any]:
         "histogram": {"ham": ham_columns, "spam": spam_columns},
         "roc": [[round(x, 7), round(y, 5)] for x, y in ranking.roc()],
         "calibration": result["calibration"],
-        "cutoff_logit": _logit(result["cutoff"]),
+        "cutoff_logit": None if cutoff is None else _logit(cutoff),
         "at_cutoff": {"spam": cut["true_positives"], "ham": cut["false_positives"]},
-        "unsure": [_logit(result["unsure_between"][0]), _logit(result["unsure_between"][1])],
+        "unsure": None if unsure is None else [_logit(end) for end in unsure],
     }
 
 
@@ -136,11 +151,16 @@ def _reaching(ordered: Sequence[float], edges: Sequence[float]) -> list[int]:
     return [len(ordered) - bisect_left(ordered, edge) for edge in edges]
 
 
+def _log_odds(probability: float) -> float:
+    """Give log-odds as they are: what lies left of the slider is not flagged by its left end."""
+    if probability <= 0 or probability >= 1:
+        return math.copysign(math.inf, probability - 0.5)
+    return math.log(probability / (1 - probability))
+
+
 def _logit(probability: float) -> float:
     """Give log-odds, kept on the slider's axis."""
-    if probability <= 0 or probability >= 1:
-        return math.copysign(REACH, probability - 0.5)
-    return min(REACH, max(-REACH, math.log(probability / (1 - probability))))
+    return min(REACH, max(-REACH, _log_odds(probability)))
 
 
 def _percent(value: float) -> str:

@@ -101,17 +101,20 @@ def _number(value: float | None) -> str:
 
 def cutoffs(model: Model, rows: Sequence[Measured], result: dict[str, Any]) -> str:
     """Lay out the cutoff and the band of unsure verdicts, and what lies in each part."""
-    low, high = result["unsure_between"]
+    anew = result["cutoff"] is None
+    low, high = ("each fold's own",) * 2 if anew else (f"{end:.3f}" for end in result["unsure_between"])
+    between = "each fold's own band" if anew else f"{low} to {high}"
     parts: list[tuple[str, list[Measured]]] = [
-        (f"sure ham (below {low:.3f})", [r for r in rows if not r.unsure and not r.flagged]),
-        (f"unsure ({low:.3f} to {high:.3f}, or too little evidence)", [r for r in rows if r.unsure]),
-        (f"sure spam (from {high:.3f})", [r for r in rows if not r.unsure and r.flagged]),
+        (f"sure ham (below {low})", [r for r in rows if not r.unsure and not r.flagged]),
+        (f"unsure ({between}, or too little evidence)", [r for r in rows if r.unsure]),
+        (f"sure spam (from {high})", [r for r in rows if not r.unsure and r.flagged]),
     ]
     lines = []
     for name, part in parts:
         spam = sum(r.spam for r in part)
         lines.append([escape(name), f"{len(part) - spam:,}", f"{spam:,}", percent(len(part) / len(rows))])
-    return table(f"The model's cutoffs: spam from {model.cutoff:.3f}", ["", "ham", "spam", "of all"], lines)
+    title = "Each fold's own cutoff" if anew else f"The model's cutoffs: spam from {model.cutoff:.3f}"
+    return table(title, ["", "ham", "spam", "of all"], lines)
 
 
 def calibration_table(result: dict[str, Any]) -> str:
@@ -158,10 +161,11 @@ def attacks_section(found: dict[str, Any] | None) -> str:
             percent(kept) + bar(kept, "spam"), percent(one["ham_lost"]) + bar(one["ham_lost"], "ham"),
         ])  # fmt: skip
     clean = percent(found["clean_recall"])
+    whose = f"Each of {found['models']} models trained anew, on its own messages: t" if "models" in found else "T"
     told = (
-        f"The cutoff that loses {percent(found['rate'])} of the undisguised real messages catches {clean} of the spam. "
-        f"This is what it catches when {found['spam']:,} spam are disguised, and what it loses when {found['ham']:,} "
-        f"real messages are disguised the same way. Seed {found['seed']}."
+        f"{whose}he cutoff that loses {percent(found['rate'])} of the undisguised real messages catches {clean} of the "
+        f"spam. This is what it catches when {found['spam']:,} spam are disguised, and what it loses when "
+        f"{found['ham']:,} real messages are disguised the same way. Seed {found['seed']}."
     )
     body = table("", ["attack", "caught", "kept", "ham lost"], rows)
     head = '<section aria-labelledby="h-attacks"><h2 id="h-attacks">Under attack</h2>'

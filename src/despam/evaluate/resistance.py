@@ -31,20 +31,24 @@ def resist(
     names: Sequence[str] = (),
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
+    part_of: int = 1,
 ) -> dict[str, Any]:
-    """Give, for each attack, the recall kept at the 0.5 % cutoff and the share of altered ham that is lost."""
+    """Give, for each attack, the recall kept at the 0.5 % cutoff and the share of altered ham that is lost.
+
+    Of one of several parts that will be pooled (`part_of`), so much less is drawn.
+    """
     chosen = check_names(names)
     ranking = metrics.Ranking([row.score for row in rows], [row.spam for row in rows])
     threshold = ranking.score_at(RATE)
     rng = random.Random(seed)
-    spam = _sample([row for row in rows if row.spam], MOST_SPAM, rng)
-    ham = _sample([row for row in rows if not row.spam], MOST_HAM, rng)
+    spam = _sample([row for row in rows if row.spam], max(1, MOST_SPAM // part_of), rng)
+    ham = _sample([row for row in rows if not row.spam], max(1, MOST_HAM // part_of), rng)
     arms = Arms(good_words([row.text for row in rows if not row.spam]), model)
     attacks = {}
     for name in chosen:
         if progress:
             progress(name)
-        most = MOST_WHITE_BOX if name in WHITE_BOX else MOST_SPAM
+        most = max(1, MOST_WHITE_BOX // part_of) if name in WHITE_BOX else MOST_SPAM
         attacks[name] = under(name, model, spam[:most], ham[:most], threshold, arms, seed)
     return {
         "rate": RATE,
@@ -75,11 +79,46 @@ def under(
         "spam": len(spam),
         "recall": _share(caught, len(spam)),
         "recall_interval": list(intervals.wilson(caught, len(spam))),
+        "clean_recall": _share(clean, len(spam)),
         "kept": _share(caught, clean),
         "ham": len(ham),
         "ham_lost": _share(lost, len(ham)),
         "ham_lost_clean": _share(sum(row.score > threshold for row in ham), len(ham)),
     }
+
+
+def pool(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Put together what models of several folds lose, each measured on its own messages at its own 0.5 % cutoff."""
+    return {
+        "rate": RATE,
+        "cutoff_score": None,
+        "clean_recall": _share(_count(parts, "clean_recall", "spam"), sum(part["spam"] for part in parts)),
+        "spam": sum(part["spam"] for part in parts),
+        "ham": sum(part["ham"] for part in parts),
+        "seed": parts[0]["seed"],
+        "models": len(parts),
+        "attacks": {name: _pooled([part["attacks"][name] for part in parts]) for name in parts[0]["attacks"]},
+    }
+
+
+def _pooled(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    caught, clean = _count(parts, "recall", "spam"), _count(parts, "clean_recall", "spam")
+    spam, ham = sum(part["spam"] for part in parts), sum(part["ham"] for part in parts)
+    return {
+        "what": parts[0]["what"],
+        "spam": spam,
+        "recall": _share(caught, spam),
+        "recall_interval": list(intervals.wilson(caught, spam)),
+        "clean_recall": _share(clean, spam),
+        "kept": _share(caught, clean),
+        "ham": ham,
+        "ham_lost": _share(_count(parts, "ham_lost", "ham"), ham),
+        "ham_lost_clean": _share(_count(parts, "ham_lost_clean", "ham"), ham),
+    }
+
+
+def _count(parts: Sequence[dict[str, Any]], share: str, of: str) -> int:
+    return sum(round((part[share] or 0.0) * part[of]) for part in parts)
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from despam.core.model import Model
 
 Fit = Callable[[list[RowLike]], "Model"]
+Judge = Callable[["Model", list[Measured]], None]  # is shown each model and what it was measured on
 
 
 def folds(rows: Sequence[RowLike], clusters: Sequence[int], count: int, seed: int = 0) -> list[int]:
@@ -52,24 +53,39 @@ def cross_validate(
     count: int = 5,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
+    judge: Judge | None = None,
 ) -> list[Measured]:
     """Measure every row by a model that has not learnt from it, nor from a near-repeat of it."""
     require_both(rows, least=count)
-    clusters = find_clusters([row.text for row in rows])
-    fold_of = folds(rows, clusters, count, seed)
+    order, clusters = in_order(rows)
+    fold_of = [0] * len(rows)
+    for place, fold in zip(order, folds([rows[i] for i in order], clusters, count, seed), strict=True):
+        fold_of[place] = fold
     out: list[Measured | None] = [None] * len(rows)
     for fold in range(count):
         if progress:
             progress(f"fold {fold + 1} of {count}")
         held = [i for i, f in enumerate(fold_of) if f == fold]
         model = fit([row for row, f in zip(rows, fold_of, strict=True) if f != fold])
-        for i, measured in zip(held, measure(model, [rows[i] for i in held]), strict=True):
+        found = measure(model, [rows[i] for i in held])
+        if judge:
+            judge(model, found)
+        for i, measured in zip(held, found, strict=True):
             out[i] = measured
     return [measured for measured in out if measured is not None]
 
 
+def in_order(rows: Sequence[RowLike]) -> tuple[list[int], list[int]]:
+    """Give the places of the rows in an order that is not that of the files, and in it the clusters."""
+    order = sorted(range(len(rows)), key=lambda i: (rows[i].source, rows[i].line, rows[i].text))
+    return order, find_clusters([rows[i].text for i in order])
+
+
 def leave_one_source_out(
-    rows: Sequence[RowLike], fit: Fit, progress: Callable[[str], None] | None = None
+    rows: Sequence[RowLike],
+    fit: Fit,
+    progress: Callable[[str], None] | None = None,
+    judge: Judge | None = None,
 ) -> list[Measured]:
     """Measure each source by a model trained on the others, without near-repeats of the source's messages."""
     sources = sorted({row.source for row in rows})
@@ -77,7 +93,8 @@ def leave_one_source_out(
         raise EvaluationError(
             f"leaving a source out needs at least two, there is only {''.join(sources) or 'none'}: name more files"
         )
-    clusters = find_clusters([row.text for row in rows])
+    order, found = in_order(rows)
+    clusters = [cluster for _, cluster in sorted(zip(order, found, strict=True))]
     out: list[Measured] = []
     for source in sources:
         if progress:
@@ -86,5 +103,9 @@ def leave_one_source_out(
         touched = {clusters[i] for i in held}
         training = [row for row, c in zip(rows, clusters, strict=True) if row.source != source and c not in touched]
         require_both(training, f"what is left without {source}", least=3)
-        out.extend(measure(fit(training), [rows[i] for i in held]))
+        model = fit(training)
+        measured = measure(model, [rows[i] for i in held])
+        if judge:
+            judge(model, measured)
+        out.extend(measured)
     return out

@@ -2,8 +2,9 @@
 
 Knows out-of-fold scores and labels, and those of sources left out. Does not know features or files. The probability is
 Platt's: 1 / (1 + exp(-(a s + b))), with his targets, so that a perfect separation does not give infinite certainty. The
-cutoff is the score of the highest accuracy, or the promise that was asked for; a promise is about messages from
-elsewhere where sources were left out to set it on.
+cutoff is the score of the highest accuracy, or of the lowest cost, or the promise that was asked for; a promise is
+about messages from elsewhere where sources were left out to set it on. Invariant: near-copies of each other count once
+in a promise, by the one that fares worst.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from despam.errors import SettingError
 from despam.evaluate import promise
 
 Floats = NDArray[np.float64]
+Worst = tuple[list[float], list[float]]  # scores of ham and of spam
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Calibration:
     promise: promise.Promise | None = None
 
 
-Elsewhere = Mapping[str, tuple[list[float], list[float]]]  # source -> scores of its ham and spam when it was left out
+Elsewhere = Mapping[str, Worst]  # source -> scores of its ham and spam when it was left out
 
 
 def calibrate(
@@ -44,29 +46,49 @@ def calibrate(
     unsure: tuple[float, float] = (0.2, 0.8),
     unsure_rates: tuple[float, float] | None = None,
     elsewhere: Elsewhere | None = None,
+    groups: NDArray[np.int64] | None = None,
+    unsure_costs: tuple[float, float, float] | None = None,
 ) -> Calibration:
     """Fit probability and cutoffs; `unsure_rates` (of ham, of spam) take the place of the two probabilities.
 
-    Every rate that is asked for is a promise: it is set on `elsewhere` where that is given.
+    Every rate that is asked for is a promise: it is set on `elsewhere` where that is given, and else on one score of
+    each of `groups`. `unsure_costs` (lost ham, missed spam, a look) set the cutoff too where no rate is promised.
     """
-    ham, spam = scores[labels < 0].tolist(), scores[labels > 0].tolist()
     a, b = platt(scores, labels > 0, weights)
-    kept = None
-    if max_false_positives is None:
-        score = best_cutoff(scores, labels)
-    else:
-        kept = promised(ham, spam, max_false_positives, elsewhere)
-        score = kept.cutoff_score
+    worst = worst_scores(scores, labels, groups)
+    kept = None if max_false_positives is None else promised(*worst, max_false_positives, elsewhere)
+    score = best_cutoff(scores, labels) if kept is None else kept.cutoff_score
     cutoff = as_probability(a * score + b)
     low, high = unsure
+    if unsure_costs is not None:
+        low, high = promise.unsure_from_costs(*unsure_costs)
+        # the cutoff of the two costs lies in the band; a promised one does not move, and may be all there is to it
+        cutoff = inside(promise.cutoff_from_costs(*unsure_costs[:2])) if kept is None else cutoff
+        low, high = (low, high) if low < high else (cutoff, cutoff)
     if unsure_rates is not None:
-        ends = unsure_ends(ham, spam, unsure_rates, elsewhere)
+        ends = unsure_ends(*worst, unsure_rates, elsewhere, score)
         low, high = (as_probability(a * end + b) for end in ends)
     if not 0 <= low <= high <= 1:
         raise SettingError(
             f"the unsure band is {low:g} to {high:g}; give two probabilities in order, 0.2,0.8 for example"
         )
     return Calibration(a, b, cutoff, min(low, cutoff), max(high, cutoff), kept)
+
+
+def worst_scores(scores: Floats, labels: NDArray[np.int8], groups: NDArray[np.int64] | None) -> Worst:
+    """Give one score of each cluster, the highest of its ham and the lowest of its spam; without clusters all."""
+    ham, spam = labels < 0, labels > 0
+    if groups is None:
+        return scores[ham].tolist(), scores[spam].tolist()
+    return highest(scores[ham], groups[ham]).tolist(), (-highest(-scores[spam], groups[spam])).tolist()
+
+
+def highest(scores: Floats, groups: NDArray[np.int64]) -> Floats:
+    """Give the highest score of each group."""
+    names, places = np.unique(groups, return_inverse=True)
+    found = np.full(len(names), -np.inf)
+    np.maximum.at(found, places, scores)
+    return found
 
 
 def promised(ham: list[float], spam: list[float], rate: float, elsewhere: Elsewhere | None) -> promise.Promise:
@@ -81,21 +103,25 @@ def promised(ham: list[float], spam: list[float], rate: float, elsewhere: Elsewh
 
 
 def unsure_ends(
-    ham: list[float], spam: list[float], rates: tuple[float, float], elsewhere: Elsewhere | None
+    ham: list[float], spam: list[float], rates: tuple[float, float], elsewhere: Elsewhere | None, cutoff: float
 ) -> tuple[float, float]:
     """Give the two scores between which a verdict is unsure: at most so much ham above, so much spam below."""
     if not elsewhere:
-        return promise.unsure_from_rates(ham, spam, *rates)
+        return promise.unsure_from_rates(ham, spam, *rates, cutoff)
     mirrored = {name: ([-s for s in bad], [-s for s in good]) for name, (good, bad) in elsewhere.items()}
     high = promised(ham, spam, rates[0], elsewhere).cutoff_score
     low = -promised(spam, ham, rates[1], mirrored).cutoff_score
-    # where the two overlap nothing is unsure
-    return (low, high) if low <= high else ((low + high) / 2, (low + high) / 2)
+    return promise.in_order(low, high, cutoff)
 
 
 def as_probability(log_odds: float) -> float:
     """Turn log-odds into a probability; never exactly 0 or 1: a cutoff there would be no cutoff."""
-    return min(max(1.0 / (1.0 + math.exp(-min(max(log_odds, -700.0), 700.0))), 1e-12), 1 - 1e-12)
+    return inside(1.0 / (1.0 + math.exp(-min(max(log_odds, -700.0), 700.0))))
+
+
+def inside(probability: float) -> float:
+    """Keep a probability off its two ends."""
+    return min(max(probability, 1e-12), 1 - 1e-12)
 
 
 def platt(scores: Floats, spam: NDArray[np.bool_], weights: Floats) -> tuple[float, float]:

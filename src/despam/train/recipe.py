@@ -120,6 +120,21 @@ def source_frequencies(
     return sums, numbers, counts
 
 
+def taught_frequencies(
+    table: Table, sources: Sequence[str], taught: NDArray[np.bool_]
+) -> tuple[Floats, NDArray[np.int32]]:
+    """Give the document frequencies of the rows that are learnt from, averaged over their sources, and their counts."""
+    total, number = np.zeros(table.mask + 1), 0
+    counts = np.zeros(table.mask + 1, np.int32)
+    for first, last in source_blocks(sources):
+        if among := int(taught[first:last].sum()):
+            found = table.document_counts(first, last, taught[first:last])
+            total += found / among
+            number += 1
+            counts += found
+    return total / max(number, 1), counts
+
+
 def bucket_prior(frequency: Floats, settings: Settings) -> Singles:
     """Give the squared prior scale of each bucket from its document frequency."""
     scale = np.log(1.0 / np.clip(frequency, settings.rarest, 1.0)) / math.log(1.0 / settings.rarest)
@@ -171,6 +186,14 @@ def problem_without(problem: Problem, frequency: Floats, rows: NDArray[np.int32]
         prior=bucket_prior(frequency, settings),
         passes=(settings.passes(len(rows)) + 2) // 3,
     )
+
+
+def problem_of(
+    table: Table, problem: Problem, sources: Sequence[str], taught: NDArray[np.bool_], settings: Settings
+) -> Problem:
+    """Give the problem of some rows: how frequent and how rare words are is told by these alone."""
+    frequency, held_by = taught_frequencies(table, sources, taught)
+    return without_rare(problem._replace(prior=bucket_prior(frequency, settings)), held_by, settings)
 
 
 def without_rare(problem: Problem, held_by: NDArray[np.int32], settings: Settings) -> Problem:

@@ -20,16 +20,18 @@ from despam.core import engine
 from despam.core.model import Model
 from despam.corpus import Message, require_both
 from despam.evaluate import metrics
-from despam.evaluate.repeats import remembered
+from despam.evaluate.repeats import clusters, remembered
 from despam.train import export, recipe
-from despam.train.calibration import Calibration, calibrate
+from despam.train.calibration import Calibration, Elsewhere, calibrate, worst_scores
 from despam.train.copies import expect_copies, make_copies
-from despam.train.hold_out import HoldOut, choose
+from despam.train.hold_out import Groups, HoldOut, choose
 from despam.train.recipe import Settings, Weights
+from despam.train.shingling import shingles
 from despam.train.solver import Problem
 from despam.train.table import Table
 
 Floats = NDArray[np.float64]
+UNSURE = (0.2, 0.8)
 KNOWN_BYTES = 1 << 17  # 2^20 bits: some 6 % of unknown words pass for known ones with 65,000 known
 
 
@@ -61,8 +63,9 @@ def train(
     *,
     seed: int = 0,
     max_false_positives: float | None = None,
-    unsure: tuple[float, float] = (0.2, 0.8),
+    unsure: tuple[float, float] = UNSURE,
     unsure_rates: tuple[float, float] | None = None,
+    unsure_costs: tuple[float, float, float] | None = None,
     hold_out: str = "auto",
     settings: Settings | None = None,
     card: dict[str, Any] | None = None,
@@ -74,9 +77,11 @@ def train(
     (`corpus.distinct`).
 
     Rates that are promised (`max_false_positives`, `unsure_rates`) are set on messages that the scoring model has not
-    learnt from. `hold_out` says which: "sources" leaves one source out at a time, so that they hold elsewhere, "folds"
-    a fifth of all messages; "auto" takes sources where a rate is promised and four sources or more hold 100 ham and 20
-    spam. Probabilities and the cutoff of the highest accuracy are of more of the same either way.
+    learnt from, nor from a near-copy of them; near-copies of each other count once. `hold_out` says which: "sources"
+    leaves one source out at a time, so that they hold elsewhere, "folds" a fifth of all messages; "auto" takes sources
+    where a rate is promised and four sources or more hold 100 ham and 20 spam. Probabilities and the cutoff of the
+    highest accuracy are of more of the same either way. `unsure_costs` are of a lost ham, a missed spam and a look; the
+    first two set the cutoff too where no rate is promised.
     """
     settings = settings or Settings(seed=seed)
     messages = sorted(rows, key=lambda row: (row.source, row.text, row.label or ""))
@@ -85,8 +90,10 @@ def train(
     labels = np.array([1 if row.label == "spam" else -1 for row in messages], np.int8)
     sources = [row.source for row in messages]
     promises = max_false_positives is not None or unsure_rates is not None
+    # what has learnt from a near-copy of a message has learnt from the message, as far as a promise goes
+    groups = np.array(clusters([row.text for row in messages], hashed=shingles), np.int64) if promises else None
     # without a rate to promise, the fits that leave sources out would set nothing
-    held = choose(hold_out if promises or hold_out != "auto" else "folds", labels, sources, settings.seed)
+    held = choose(hold_out if promises or hold_out != "auto" else "folds", labels, sources, settings.seed, groups)
     table, made_of = read_features([row.text for row in messages], labels, sources, settings, tell)
     problem = recipe.with_copies(recipe.make_problem(table, labels, sources, settings), made_of, settings)
     weights, scores = fit_and_score(table, problem, made_of, sources, held, settings, tell)
@@ -95,9 +102,18 @@ def train(
         max_false_positives,
         unsure,
         unsure_rates,
-        from_elsewhere(scores, labels, held),
+        from_elsewhere(scores, labels, held, groups),
+        held_groups(groups, held),
+        unsure_costs,
     )
     own = make_card(messages, labels, scores, held, calibration, settings)
+    own |= asked_for(
+        max_false_positives=max_false_positives,
+        unsure=None if tuple(unsure) == UNSURE else unsure,
+        unsure_rates=unsure_rates,
+        unsure_costs=unsure_costs,
+        hold_out=None if hold_out == "auto" else hold_out,
+    )
     full_card = own | (card or {}) | {"figures": own["figures"] | ((card or {}).get("figures") or {})}
     seen = remembered(row.text for row in messages)
     return TrainedModel(
@@ -108,6 +124,12 @@ def train(
         messages,
         weights,
     )
+
+
+def asked_for(**given: object) -> dict[str, Any]:
+    """Give what the card says of rates and bands that were asked for; nothing where all are the defaults."""
+    asked = {name: list(one) if isinstance(one, tuple) else one for name, one in given.items() if one is not None}
+    return {"asked": asked} if asked else {}
 
 
 def read_features(
@@ -151,7 +173,7 @@ def fit_and_score(
     def fit_without(part: int) -> Weights:
         nonlocal done
         left_out = held.left_out[part] if part >= 0 else np.zeros(len(sources), bool)
-        taught = ~left_out
+        taught = held.taught(part)
         # a copy goes where its message goes
         rows = np.flatnonzero(np.concatenate([taught, taught[made_of]])).astype(np.int32)
         weights = recipe.fit(table, problem_of(part, np.flatnonzero(taught).astype(np.int32)), rows)
@@ -173,9 +195,11 @@ def problems_without(
 ) -> Callable[[int, NDArray[np.int32]], Problem]:
     """Give what makes the problem of a fit from its part (-1 for all rows) and its rows.
 
-    A source left out is left out of priors too, and what is rare is told by the rows of the fit alone.
+    What is left out where a rate is promised is left out of priors too; the rows of the fit alone tell what is rare.
     """
     own = len(sources)
+    if held.way == "folds" and held.promised:
+        return lambda part, rows: recipe.problem_of(table, problem, sources, held.taught(part), settings)
     if held.way == "folds":
         held_by = [table.document_counts(0, own, left_out) for left_out in held.left_out]
         every = np.asarray(sum(held_by), np.int32)
@@ -189,6 +213,9 @@ def problems_without(
         if part < 0:
             return recipe.without_rare(problem, every, settings)
         rest = problem
+        if part < len(counts) and held.has_copies_elsewhere(part):
+            frequency, held_here = recipe.taught_frequencies(table, sources, held.taught(part))
+            return recipe.without_rare(recipe.problem_without(problem, frequency, rows, settings), held_here, settings)
         if part < len(counts):
             frequency = (total - sums[part]) / (number - counts[part])
             rest = recipe.problem_without(problem, frequency, rows, settings)
@@ -208,15 +235,17 @@ def more_of_the_same(
     return scores[-1, rows], labels[rows], shares[rows]
 
 
-def from_elsewhere(
-    scores: Floats, labels: NDArray[np.int8], held: HoldOut
-) -> dict[str, tuple[list[float], list[float]]]:
+def from_elsewhere(scores: Floats, labels: NDArray[np.int8], held: HoldOut, groups: Groups | None) -> Elsewhere:
     """Give the scores of ham and spam of each source that was left out and is large enough; none by folds."""
-    found = {}
-    for name, (first, last) in held.usable.items():
-        own, spam = scores[0, first:last], labels[first:last] > 0
-        found[name] = own[~spam].tolist(), own[spam].tolist()
-    return found
+    return {
+        name: worst_scores(scores[0, first:last], labels[first:last], None if groups is None else groups[first:last])
+        for name, (first, last) in held.usable.items()
+    }
+
+
+def held_groups(groups: Groups | None, held: HoldOut) -> Groups | None:
+    """Give the clusters of the rows that `more_of_the_same` gives."""
+    return groups[held.left_out[-1]] if groups is not None and held.way == "sources" else groups
 
 
 def pack_model(
@@ -323,7 +352,9 @@ def out_of_fold_figures(labels: NDArray[np.int8], scores: Floats, calibration: C
         "false_positive_rate": false / int((~spam).sum()),
         "auc": ranking.auc(),
     }
-    figures["recall_at_fpr"] = {str(rate): ranking.recall_at(rate) for rate in (0.001, 0.005, 0.01)}
+    # a rate that these few real messages cannot carry is left out, as `evaluate` does
+    recalls, _ = metrics.recall_at_fpr(ranking, int((~spam).sum()))
+    figures["recall_at_fpr"] = {rate: round(value, 6) for rate, value in recalls.items() if value is not None}
     return {key: round(value, 6) if isinstance(value, float) else value for key, value in figures.items()}
 
 
