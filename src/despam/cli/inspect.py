@@ -228,50 +228,59 @@ def source_table(sources: Any) -> Any:
 
 
 def show_figures(console: Console, figures: Any) -> None:
-    """Print the card's figures: as a table where they are the usual ones, else name by name."""
+    """Print the card's figures: those of the whole model in one table, then a table a protocol that has several."""
     from rich.text import Text
 
     from despam.cli.screen import safe
 
-    held = list(flat_figures(figures)) if isinstance(figures, dict) else []
-    usual = [(name, found) for name, found in held if COLUMNS.keys() & found.keys()]
-    if held:
+    held = (
+        {key: found for key, found in figures.items() if isinstance(found, dict)} if isinstance(figures, dict) else {}
+    )
+    groups = {key: found for key, found in held.items() if is_group(found)}
+    if usual := {key: found for key, found in held.items() if is_usual(found)}:
         console.print()
-    if usual:
-        console.print(figure_table(usual))
-    for name, found in held:
-        if (name, found) not in usual:
-            words = ", ".join(f"{str(key).replace('_', ' ')} {value}" for key, value in found.items())
-            console.print(Text(safe(f"{name}: {words}")))
+        console.print(figure_table("measured", usual))
+    for key, found in groups.items():
+        console.print()
+        console.print(Text(in_words(key) + ":"))
+        console.print(figure_table("", {k: one for k, one in found.items() if isinstance(one, dict)}))
+    for key, found in held.items():
+        if key not in groups and key not in usual:
+            console.print()
+            words = ", ".join(f"{str(name).replace('_', ' ')} {value}" for name, value in found.items())
+            console.print(Text(safe(f"{in_words(key)}: {words}")))
 
 
-def flat_figures(figures: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each protocol's figures with its name; those of a protocol by source or the like, one after the other."""
-    for key, found in figures.items():
-        name = str(key).replace("_", " ")
-        if not isinstance(found, dict):
-            continue
-        parts = {} if COLUMNS.keys() & found.keys() else {k: v for k, v in found.items() if isinstance(v, dict)}
-        rest = {k: v for k, v in found.items() if k not in parts}
-        if rest:
-            yield name, rest
-        for part, inside in parts.items():
-            yield f"{name}: {str(part).replace('_', ' ')}", inside
+def is_usual(found: dict[str, Any]) -> bool:
+    """Say whether these are figures that the table has columns for."""
+    return bool(COLUMNS.keys() & found.keys())
 
 
-def figure_table(figures: list[tuple[str, dict[str, Any]]]) -> Any:
-    """Lay out the usual figures, one line a protocol."""
+def is_group(found: dict[str, Any]) -> bool:
+    """Say whether figures are held by source or the like."""
+    return not is_usual(found) and any(isinstance(one, dict) and is_usual(one) for one in found.values())
+
+
+def in_words(key: object) -> str:
+    """Write a name of the card, which anybody may have written."""
+    from despam.cli.screen import safe
+
+    return safe(str(key).replace("_", " "))
+
+
+def figure_table(title: str, figures: dict[str, dict[str, Any]]) -> Any:
+    """Lay out the usual figures, one line a protocol or source."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("measured")
+    table.add_column(title, min_width=26)
     for name in COLUMNS.values():
         table.add_column(name, justify="right")
-    for protocol, found in figures:
+    for key, found in figures.items():
         recalls = found.get("recall_at_fpr")
         flat = found | {"recall@0.01": recalls.get("0.01") if isinstance(recalls, dict) else None}
-        table.add_row(Text(protocol), *(Text(share(flat.get(key))) for key in COLUMNS))
+        table.add_row(Text(in_words(key)), *(Text(share(flat.get(key))) for key in COLUMNS))
     return table
 
 
