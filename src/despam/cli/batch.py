@@ -179,8 +179,31 @@ def workers(model: Model, jobs: int) -> Iterator[Callable[[Block, Job, int], Fut
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), begin_worker, (model,))
     try:
         yield lambda block, job, skip: pool.submit(work, block, job, skip)
+    except BaseException:
+        # what they have under way is dropped; a pool that is waited for hangs where Ctrl-C comes a second time
+        for process in multiprocessing.active_children():
+            process.kill()
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        with deaf():
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Do not hear Ctrl-C and SIGTERM meanwhile; only the main thread hears them at all."""
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def begin_worker(model: Model) -> None:
@@ -262,8 +285,9 @@ class Batch:
                     if not self.rows_kept:
                         self.part.unlink()
                         note_path(self.part).unlink()
-            self.part.replace(self.target)
-            note_path(self.part).unlink()
+                file.flush()
+                self.part.replace(self.target)  # while no other run can open it
+                note_path(self.part).unlink()
         except OSError as error:
             what = f"{self.part}: cannot be written ({error.strerror})"
             raise SettingError(f"{what}; make room, then add --resume") from None
