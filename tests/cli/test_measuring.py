@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -259,19 +261,32 @@ def test_folds_are_trained_with_the_rates_and_settings_of_the_model(despam: Any,
 
 def test_an_imported_model_cannot_be_trained_again(despam: Any, data: Path) -> None:
     """Its card says nothing of how it was trained: one sentence, exit code 3."""
-    tutorial = data.with_name("tutorial.safetensors")
-    assert despam("train", data, "--recipe", "tfidf", "-o", tutorial)[0] == 0
-    model = despam_load(tutorial)
-    model.card["settings"] = {"classifier": "LogisticRegression", "sklearn": "1.5", "spam_label": "0"}
-    with pytest.raises(EvaluationError, match="cannot be trained again, as its card does not say how"):
-        trainer_like(model)
-    old = despam_load(tutorial)
-    old.recipe = "default"
-    old.card.clear()
-    assert default_options(old) == {"settings": Settings()}
-    old.card["settings"] = {"bits": 60}
-    with pytest.raises(EvaluationError, match="cannot be trained again"):
-        trainer_like(old)
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    rows = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()]
+    vectorizer = TfidfVectorizer()
+    values = vectorizer.fit_transform(row["text"] for row in rows)
+    made = LogisticRegression().fit(values, [row["label"] for row in rows]), vectorizer
+    paths = [data.with_name(f"{name}.pkl") for name in ("model", "vectorizer")]
+    for path, one in zip(paths, made, strict=True):
+        path.write_bytes(pickle.dumps(one))
+    imported = data.with_name("imported.safetensors")
+    assert despam("import-sklearn", *paths, "-o", imported)[0] == 0
+    code, _, err = despam("evaluate", imported, data, "--cross-validate", 2)
+    assert code == 3
+    assert "cannot be trained again, as its card does not say how" in err
+    assert err.count("\n") == 1
+
+
+def test_a_card_of_before_the_rates_were_noted_means_the_defaults_and_a_wrong_one_is_an_error() -> None:
+    """A table of 2^60 buckets is a stranger's wish."""
+    old = SimpleNamespace(recipe="default", version="0123", card={}, settings={})
+    assert default_options(old) == {"settings": Settings()}  # type: ignore[arg-type]
+    for settings in ({"bits": 60}, {"bits": "x"}, "no table"):
+        old.card = {"settings": settings}
+        with pytest.raises(EvaluationError, match="cannot be trained again"):
+            trainer_like(old)  # type: ignore[arg-type]
 
 
 def test_hostile_texts_reach_no_terminal(despam: Any, model: Path, data: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def trainer_like(model: Model) -> Train:
     """Give a function that trains as `model` was trained. Raises EvaluationError where its card does not say how."""
     try:
         options = tfidf_options(model) if model.recipe == "tfidf" else default_options(model)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise EvaluationError(
             f"model {model.version} cannot be trained again, as its card does not say how it was trained (an imported "
             "one's never does): measure it as it is, or train one here"
