@@ -202,7 +202,7 @@ def test_a_request_names_its_host_once(http: HttpDoor, head: bytes, status: int)
 
 
 def test_a_client_of_http_1_0_is_not_asked_to_continue(http: HttpDoor) -> None:
-    """RFC 9110 10.1.1: it would take the interim answer for the answer."""
+    """RFC 9110 on Expect: it would take the interim answer for the answer."""
     head, _, body = post(GOOD, b"Expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0").partition(b"\r\n\r\n")
     with dial(http) as sock:
         assert statuses(sock, head + b"\r\n\r\n", body) == [200]
