@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from despam.core.repair import HEAD, TAIL, Offsets, find_unread, repair
+from despam.core.repair import HEAD, TAIL, Offsets, find_unread, repair, source_span
 
 CASES = {
     "plain text stays": ("See you at 5, ok?", "See you at 5, ok?", ()),
@@ -102,6 +102,17 @@ def test_what_is_not_read_decides_nothing(source: str) -> None:
     for start, end in find_unread(source):
         middle = (start + end) // 2
         assert repair(source[:middle] + "pills" + source[middle + 5 :]) == repair(source)
+
+
+@pytest.mark.parametrize("source", [case[0] for case in CASES.values()], ids=list(CASES))
+def test_a_span_is_followed_back_as_offsets_follow_it(source: str) -> None:
+    """Each character of what is repaired, by both ways."""
+    trace: list[list[tuple[int, int, str]]] = []
+    text, _ = repair(source, trace)
+    offsets = Offsets(len(source), trace)
+    assert [source_span(trace, at, at + 1) for at in range(len(text))] == [
+        offsets.span(at, at + 1) for at in range(len(text))
+    ]
 
 
 def test_a_long_comment_does_not_push_the_message_out() -> None:

@@ -103,13 +103,19 @@ def repair(text: str, trace: list[list[Edit]] | None = None) -> tuple[str, tuple
     ):
         return text, ()
     kinds: set[str] = set()
+    changes = list(edited(text, kinds))
+    if trace is not None:
+        trace.extend(edits for _, edits, _ in changes)
+    return changes[-1][2] if changes else text, tuple(kind for kind in REPAIRS if kind in kinds)
+
+
+def edited(text: str, kinds: set[str]) -> Iterator[tuple[Step, list[Edit], str]]:
+    """Apply the steps; give each that changed something, its edits, and the text after it."""
     for step in STEPS:
         edits = step(text, kinds)
         if edits:
             text = apply(text, edits)
-            if trace is not None:
-                trace.append(edits)
-    return text, tuple(kind for kind in REPAIRS if kind in kinds)
+            yield step, edits, text
 
 
 def apply(text: str, edits: list[Edit]) -> str:
@@ -368,16 +374,34 @@ def find_unread(text: str) -> list[tuple[int, int]]:
         return []
     trace: list[list[Edit]] = []
     spans: list[tuple[int, int]] = []
-    now = text
-    for step in STEPS:
-        edits = step(now, set())
-        if step in CUTS and edits and edits[-1][2] == "\n":
-            spans.append(Offsets(len(text), trace).span(*edits[-1][:2]))
-        if edits:
-            now = apply(now, edits)
-            trace.append(edits)
+    for step, edits, _ in edited(text, set()):
+        if step in CUTS and edits[-1][2] == "\n":
+            spans.append(source_span(trace, *edits[-1][:2]))
+        trace.append(edits)
     # a later cut is wider than an earlier one, unless what the earlier one left was mostly markup
     return [one for one in spans if not any(other != one and holds(other, one) for other in spans)]
+
+
+def source_span(trace: list[list[Edit]], start: int, end: int) -> tuple[int, int]:
+    """Give what Offsets gives for one span, without lists as long as the text."""
+    last = end - 1
+    for edits in reversed(trace):
+        start, last = source_place(edits, start)[0], source_place(edits, last)[1] - 1
+    return start, last + 1
+
+
+def source_place(edits: list[Edit], at: int) -> tuple[int, int]:
+    """Give start and end, before the edits, of what stands at a place after them."""
+    shift = 0
+    for start, end, replacement in edits:
+        place, size = at - start - shift, len(replacement)
+        if place < 0:
+            break
+        if place < size:
+            spaced = size > 1 and 2 * size - 1 == end - start  # letters spaced out keep their own places
+            return (start + 2 * place, start + 2 * place + 1) if spaced else (start, end)
+        shift += size - (end - start)
+    return at - shift, at - shift + 1
 
 
 def holds(outer: tuple[int, int], inner: tuple[int, int]) -> bool:
