@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from despam.core import engine
-from despam.core.model import FORMAT
+from despam.core.metadata import FORMAT
 from despam.errors import HeaderError, MetadataError, ModelError, NotAModel, TensorError, TruncatedModel, VersionError
 
 FOLDER = Path(__file__).resolve().parent / "models"

@@ -23,7 +23,8 @@ STANDARD = {
     "types", "zlib", "_sha256", "_sha2",
 }  # fmt: skip
 IMPORT = {
-    "despam", "despam.errors", "despam.core", "despam.core.engine", "despam.core.model", "despam.core.strict_json",
+    "despam", "despam.errors", "despam.core", "despam.core.engine", "despam.core.metadata", "despam.core.model",
+    "despam.core.strict_json",
     "despam.core.tensors",
 }  # fmt: skip
 # the definition in Python: a plain text needs it where there is no kernel, and clues always do

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from despam.core.model import FORMAT
+from despam.core.metadata import FORMAT
 from despam.errors import DataError
 
 Floats = NDArray[np.float64]
