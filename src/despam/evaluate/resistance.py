@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RATE = 0.005
 MOST_SPAM = 1_000
 MOST_HAM = 500
+COUNTS = ("spam", "caught", "clean", "ham", "lost", "lost_clean")
 MOST_WHITE_BOX = 150  # these look at the weights again after every word
 
 
@@ -50,10 +51,12 @@ def resist(
             progress(name)
         most = max(1, MOST_WHITE_BOX // part_of) if name in WHITE_BOX else MOST_SPAM
         attacks[name] = under(name, model, spam[:most], ham[:most], threshold, arms, seed)
+    clean = sum(row.score > threshold for row in spam)
     return {
         "rate": RATE,
         "cutoff_score": threshold,
-        "clean_recall": _share(sum(row.score > threshold for row in spam), len(spam)),
+        "clean": clean,
+        "clean_recall": _share(clean, len(spam)),
         "spam": len(spam),
         "ham": len(ham),
         "seed": seed,
@@ -74,26 +77,41 @@ def under(
     clean = sum(row.score > threshold for row in spam)
     caught = sum(model.score(alter(name, row.text, arms, seed, i)) > threshold for i, row in enumerate(spam))
     lost = sum(model.score(alter(name, row.text, arms, seed, i)) > threshold for i, row in enumerate(ham))
-    return {
-        "what": ATTACKS[name][0],
+    counts = {
         "spam": len(spam),
-        "recall": _share(caught, len(spam)),
-        "recall_interval": list(intervals.wilson(caught, len(spam))),
-        "clean_recall": _share(clean, len(spam)),
-        "kept": _share(caught, clean),
+        "caught": caught,
+        "clean": clean,
         "ham": len(ham),
-        "ham_lost": _share(lost, len(ham)),
-        "ham_lost_clean": _share(sum(row.score > threshold for row in ham), len(ham)),
+        "lost": lost,
+        "lost_clean": sum(row.score > threshold for row in ham),
+    }
+    return shares(ATTACKS[name][0], counts)
+
+
+def shares(what: str, counts: dict[str, int]) -> dict[str, Any]:
+    """Give the figures of one attack from its counts, which stay with them: those of several models add up."""
+    caught, clean, spam, ham = (counts[name] for name in ("caught", "clean", "spam", "ham"))
+    return {
+        "what": what,
+        **counts,
+        "recall": _share(caught, spam),
+        "recall_interval": list(intervals.wilson(caught, spam)),
+        "clean_recall": _share(clean, spam),
+        "kept": _share(caught, clean),
+        "ham_lost": _share(counts["lost"], ham),
+        "ham_lost_clean": _share(counts["lost_clean"], ham),
     }
 
 
 def pool(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Put together what models of several folds lose, each measured on its own messages at its own 0.5 % cutoff."""
+    spam, clean = (sum(part[name] for part in parts) for name in ("spam", "clean"))
     return {
         "rate": RATE,
         "cutoff_score": None,
-        "clean_recall": _share(_count(parts, "clean_recall", "spam"), sum(part["spam"] for part in parts)),
-        "spam": sum(part["spam"] for part in parts),
+        "clean": clean,
+        "clean_recall": _share(clean, spam),
+        "spam": spam,
         "ham": sum(part["ham"] for part in parts),
         "seed": parts[0]["seed"],
         "models": len(parts),
@@ -102,23 +120,8 @@ def pool(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _pooled(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    caught, clean = _count(parts, "recall", "spam"), _count(parts, "clean_recall", "spam")
-    spam, ham = sum(part["spam"] for part in parts), sum(part["ham"] for part in parts)
-    return {
-        "what": parts[0]["what"],
-        "spam": spam,
-        "recall": _share(caught, spam),
-        "recall_interval": list(intervals.wilson(caught, spam)),
-        "clean_recall": _share(clean, spam),
-        "kept": _share(caught, clean),
-        "ham": ham,
-        "ham_lost": _share(_count(parts, "ham_lost", "ham"), ham),
-        "ham_lost_clean": _share(_count(parts, "ham_lost_clean", "ham"), ham),
-    }
-
-
-def _count(parts: Sequence[dict[str, Any]], share: str, of: str) -> int:
-    return sum(round((part[share] or 0.0) * part[of]) for part in parts)
+    counts = {name: sum(part[name] for part in parts) for name in COUNTS}
+    return shares(parts[0]["what"], counts)
 
 
 def _share(part: int, whole: int) -> float | None:
