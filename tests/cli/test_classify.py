@@ -399,6 +399,15 @@ def long_batch(tmp_path: Path) -> Path:
     return path
 
 
+def written_part(folder: Path) -> Path:
+    """Wait until a batch has written something, and give the file."""
+    part = folder / "out.jsonl.part"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (part.exists() and part.stat().st_size > 100_000):
+        time.sleep(0.01)
+    return part
+
+
 def stopped_part(
     folder: Path, small_model: Path, source: Path, how: signal.Signals, *, group: bool = True, background: bool = False
 ) -> tuple[int, str]:
@@ -415,10 +424,7 @@ def stopped_part(
         start_new_session=True,
         preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if background else None,
     )
-    part = folder / "out.jsonl.part"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (part.exists() and part.stat().st_size > 100_000):
-        time.sleep(0.01)
+    written_part(folder)
     (os.killpg if group else os.kill)(process.pid, how)
     _, said = process.communicate(timeout=60)
     return process.returncode, said
@@ -449,10 +455,7 @@ def test_a_second_ctrl_c_does_not_hang_it(
     """GNU timeout signals the child and then its group; people press twice."""
     arguments = ["classify", "-m", str(small_model), "--batch", str(long_batch), "-o", "out.jsonl", "--jobs", "2"]
     process = subprocess.Popen([sys.executable, "-m", "despam", *arguments], cwd=tmp_path, stderr=subprocess.PIPE)
-    part = tmp_path / "out.jsonl.part"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (part.exists() and part.stat().st_size > 100_000):
-        time.sleep(0.01)
+    part = written_part(tmp_path)
     process.send_signal(signal.SIGINT)
     time.sleep(gap_seconds)
     process.send_signal(signal.SIGINT)
@@ -471,10 +474,7 @@ def test_a_second_run_into_one_output_is_refused(
     """Two that write to one file would mix their lines."""
     arguments = ["classify", "-m", str(small_model), "--batch", str(long_batch), "-o", "out.jsonl", "--jobs", "1"]
     first = subprocess.Popen([sys.executable, "-m", "despam", *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL)
-    part = tmp_path / "out.jsonl.part"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (part.exists() and part.stat().st_size > 100_000):
-        time.sleep(0.01)
+    part = written_part(tmp_path)
     first.send_signal(signal.SIGSTOP)
     held = part.read_bytes()
     try:

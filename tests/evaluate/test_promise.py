@@ -29,6 +29,15 @@ def test_the_promise_is_broken_in_at_most_five_of_a_hundred_trainings() -> None:
     assert broken <= 15
 
 
+def judged(trained: train.TrainedModel, held: list[str], rate: float) -> tuple[bool, float]:
+    """Say whether more of the ham is lost than was promised, and how likely the law of the procedure makes that."""
+    model, made = trained.open(), trained.calibration.promise
+    assert made is not None
+    lost = sum(model.classify(text).classification == "SPAM" for text in held)
+    kept = made.false_positives
+    return lost > rate * len(held), betabinom.sf(int(rate * len(held)), len(held), kept + 1, made.ham - kept)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)  # a minute with the kernel; more than twenty in Python alone
 def test_the_whole_procedure_keeps_its_promise_on_200_random_splits(data_folder: Path) -> None:
@@ -42,13 +51,9 @@ def test_the_whole_procedure_keeps_its_promise_on_200_random_splits(data_folder:
     for seed in range(200):
         rng.shuffle(rows)
         trained = train.train(rows[:1_200], max_false_positives=rate, settings=train.Settings(bits=14, seed=seed))
-        model, made = trained.open(), trained.calibration.promise
-        assert made is not None
-        held = [row.text for row in rows[1_200:] if row.label == "ham"]
-        lost = sum(model.classify(text).classification == "SPAM" for text in held)
-        broken += lost > rate * len(held)
-        kept = made.false_positives
-        allowed += betabinom.sf(int(rate * len(held)), len(held), kept + 1, made.ham - kept)
+        is_broken, chance = judged(trained, [row.text for row in rows[1_200:] if row.label == "ham"], rate)
+        broken += is_broken
+        allowed += chance
     assert broken <= binom.ppf(0.99, 200, allowed / 200)
     assert allowed / 200 < 0.08
 
@@ -82,12 +87,9 @@ def test_the_promise_holds_on_200_splits_of_messages_that_come_as_near_copies(da
     for seed in range(200):
         taught, held = split_with_copies(rows, seed, 100, 6)
         trained = train.train(taught, max_false_positives=rate, settings=train.Settings(bits=14, seed=seed))
-        model, made = trained.open(), trained.calibration.promise
-        assert made is not None
-        lost = sum(model.classify(text).classification == "SPAM" for text in held)
-        broken += lost > rate * len(held)
-        kept = made.false_positives
-        allowed += betabinom.sf(int(rate * len(held)), len(held), kept + 1, made.ham - kept)
+        is_broken, chance = judged(trained, held, rate)
+        broken += is_broken
+        allowed += chance
     assert broken <= binom.ppf(0.99, 200, allowed / 200)
     assert allowed / 200 < 0.08
 

@@ -35,12 +35,13 @@ def command(stack: str, region: str | None, with_registry: bool, yes: bool, dry_
         click.echo(losses, err=True)
         return yes or confirmed("Remove it?")
 
+    wanted = Wanted(stack)
     removed = removal.destroy(
-        Wanted(stack), ask=ask, tell=lambda line: click.echo(line, err=True), region=region, with_registry=with_registry
+        wanted, ask=ask, tell=lambda line: click.echo(line, err=True), region=region, with_registry=with_registry
     )
     if dry_run:
         return
     if not removed:
         click.echo("Nothing was removed.", err=True)
         sys.exit(1)
-    click.echo(f"{stack} removed" + (", with its registry" if f"{stack}-registry" in removed else ""))
+    click.echo(f"{stack} removed" + (", with its registry" if wanted.registry_stack in removed else ""))

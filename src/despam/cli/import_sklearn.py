@@ -7,7 +7,7 @@ Nothing is written unless all of that went well.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -62,7 +62,7 @@ def command(
     card = describe(carried, paths)
     data = pack(carried, card, quantise)
     made = Model.from_bytes(data, str(output))
-    facts = {
+    facts: dict[str, Any] = {
         "file": str(output),
         "size_bytes": len(data),
         "model": made.version,
@@ -78,18 +78,20 @@ def command(
     write_bytes(output, data)
     for note in carried.notes:
         click.echo(f"Note: {note}.", err=True)
-    if as_json:
-        click.echo(json.dumps(facts))
-        return
-    click.echo(f"{output}: {len(data):,} bytes, version {made.version}")
-    click.echo(
-        f"{carried.classifier} of scikit-learn {carried.sklearn or '(unknown)'}, {facts['features']:,} features, "
-        f"spam is {carried.spam_label!r} of {' and '.join(map(repr, carried.classes))}"
-    )
-    if quantise:
-        click.echo(
-            f"{facts['changed']} of {facts['compared']:,} decisions change against float64 ({facts['compared_on']})"
-        )
+    click.echo(json.dumps(facts) if as_json else in_words(facts))
+
+
+def in_words(facts: dict[str, Any]) -> str:
+    """Say what was made, for people."""
+    lines = [
+        f"{facts['file']}: {facts['size_bytes']:,} bytes, version {facts['model']}",
+        f"{facts['classifier']} of scikit-learn {facts['sklearn'] or '(unknown)'}, {facts['features']:,} features, "
+        f"spam is {facts['spam_label']!r} of {' and '.join(map(repr, facts['classes']))}",
+    ]
+    if "changed" in facts:
+        changed = f"{facts['changed']} of {facts['compared']:,} decisions change against float64"
+        lines.append(f"{changed} ({facts['compared_on']})")
+    return "\n".join(lines)
 
 
 def describe(carried: Carried, paths: list[Path]) -> dict[str, object]:

@@ -107,13 +107,7 @@ def train(
         unsure_costs,
     )
     own = make_card(messages, labels, scores, held, calibration, settings)
-    own |= asked_for(
-        max_false_positives=max_false_positives,
-        unsure=None if tuple(unsure) == UNSURE else unsure,
-        unsure_rates=unsure_rates,
-        unsure_costs=unsure_costs,
-        hold_out=None if hold_out == "auto" else hold_out,
-    )
+    own |= asked_for(max_false_positives, unsure, unsure_rates, unsure_costs, hold_out)
     full_card = own | (card or {}) | {"figures": own["figures"] | ((card or {}).get("figures") or {})}
     seen = remembered(row.text for row in messages)
     return TrainedModel(
@@ -126,8 +120,21 @@ def train(
     )
 
 
-def asked_for(**given: object) -> dict[str, Any]:
+def asked_for(
+    max_false_positives: float | None,
+    unsure: tuple[float, float],
+    unsure_rates: tuple[float, float] | None,
+    unsure_costs: tuple[float, float, float] | None,
+    hold_out: str,
+) -> dict[str, Any]:
     """Give what the card says of rates and bands that were asked for; nothing where all are the defaults."""
+    given = {
+        "max_false_positives": max_false_positives,
+        "unsure": None if tuple(unsure) == UNSURE else unsure,
+        "unsure_rates": unsure_rates,
+        "unsure_costs": unsure_costs,
+        "hold_out": None if hold_out == "auto" else hold_out,
+    }
     asked = {name: list(one) if isinstance(one, tuple) else one for name, one in given.items() if one is not None}
     return {"asked": asked} if asked else {}
 
