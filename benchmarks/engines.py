@@ -14,7 +14,7 @@ import time
 
 import despam
 from despam import corpus
-from despam.core import engine, features, model
+from despam.core import engine, features, hashed
 
 
 def main() -> None:
@@ -26,9 +26,9 @@ def main() -> None:
         sys.exit("the kernel is not built here: nothing to compare")
     opened = despam.load()
     kernel = opened.scorer
-    assert isinstance(kernel, model.NativeScorer)
+    assert isinstance(kernel, hashed.NativeScorer)
     unit = opened.settings
-    reference = model.HashedScorer({"weights": kernel.weights, "known": kernel.known}, unit, opened.bias, opened.path)
+    reference = hashed.HashedScorer({"weights": kernel.weights, "known": kernel.known}, unit, opened.bias, opened.path)
     files = [
         path for folder in (corpus.data_folder(), corpus.corpora_folder()) if folder for path in folder.glob("*.gz")
     ]
@@ -48,7 +48,7 @@ def main() -> None:
     sys.exit(1 if differences else 0)
 
 
-def differs(text: str, kernel: model.NativeScorer, reference: model.HashedScorer, seconds: list[float]) -> bool:
+def differs(text: str, kernel: hashed.NativeScorer, reference: hashed.HashedScorer, seconds: list[float]) -> bool:
     """Compare one text."""
     begun = time.perf_counter()
     fast = (kernel.measure(text), kernel.integers(text))
@@ -57,7 +57,7 @@ def differs(text: str, kernel: model.NativeScorer, reference: model.HashedScorer
     seconds[0] += between - begun
     seconds[1] += time.perf_counter() - between
     sums, counts, known, words, repaired = measured
-    slow = (reference.combine(sums, counts), repaired, model.too_little(known, words))
+    slow = (reference.combine(sums, counts), repaired, hashed.too_little(known, words))
     same_ids = features.ids_native(text, kernel.mask)[:2] == features.ids_python(text, kernel.mask)[:2]
     return fast != (slow, measured) or not same_ids
 

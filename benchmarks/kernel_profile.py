@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import despam
 from despam import corpus
-from despam.core import engine, model
+from despam.core import engine, hashed
 
 SIMULATED = ("--cache-sim=yes", "--branch-sim=yes", "--D1=49152,12,64", "--LL=2097152,16,64")
 PLAIN = re.compile(r"[<&]|[^\x00-\x7f]")
@@ -79,7 +79,7 @@ def read_plain(least: int, most: int) -> list[str]:
 def report(title: str, texts: list[str]) -> None:
     """Count and print."""
     scorer = despam.load().scorer
-    assert isinstance(scorer, model.NativeScorer)
+    assert isinstance(scorer, hashed.NativeScorer)
     features = sum(sum(scorer.integers(text)[1]) for text in texts) / len(texts)
     with tempfile.TemporaryDirectory() as folder:
         few, _ = count(Path(folder), texts, FEW)

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from despam.core import engine, features, model
+from despam.core import engine, features, hashed
 
 native = pytest.importorskip("despam.core._native", reason="the kernel is not built here: no C compiler at install")
 
@@ -37,8 +37,8 @@ def _with_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 def assert_same(text: str) -> None:
     """Assert that both engines agree on sums, counts, words, repairs, scores and ids."""
     for weights in ("narrow", "wide"):
-        kernel, reference = scorer(model.NativeScorer, weights), scorer(model.HashedScorer, weights)
-        assert isinstance(kernel, model.NativeScorer)
+        kernel, reference = scorer(hashed.NativeScorer, weights), scorer(hashed.HashedScorer, weights)
+        assert isinstance(kernel, hashed.NativeScorer)
         assert kernel.integers(text) == reference.vocabulary.measure(text)
         assert kernel.measure(text) == reference.measure(text)
     ids, counts, words = features.ids_native(text, 0xFFFFF)
@@ -48,11 +48,11 @@ def assert_same(text: str) -> None:
     # what is kept of words and contexts is only ever a sum of weights
     listed = iter(memoryview(ids).cast("I"))
     sums = tuple(sum(WEIGHTS[at] for at in islice(listed, count)) for count in counts)
-    assert scorer(model.HashedScorer).vocabulary.measure(text)[:2] == (sums, counts)
+    assert scorer(hashed.HashedScorer).vocabulary.measure(text)[:2] == (sums, counts)
 
 
 @functools.cache
-def scorer(kind: type[model.HashedScorer], weights: str = "narrow") -> model.HashedScorer:
+def scorer(kind: type[hashed.HashedScorer], weights: str = "narrow") -> hashed.HashedScorer:
     """A scorer over noise: its sums are large and of both signs."""
     scales = dict.fromkeys(engine.GROUPS, 0.7)
     tensors = {"weights": WEIGHTS if weights == "narrow" else WIDE, "known": KNOWN}
@@ -195,8 +195,8 @@ TAKEN = (
 @pytest.mark.parametrize("kind", LEFT)
 def test_the_kernel_leaves_to_python_what_needs_judgement(kind: str) -> None:
     """What a regular expression may read in more than one way, and what is too rare."""
-    kernel = scorer(model.NativeScorer)
-    assert isinstance(kernel, model.NativeScorer)
+    kernel = scorer(hashed.NativeScorer)
+    assert isinstance(kernel, hashed.NativeScorer)
     assert native.score(kernel.handle, LEFT[kind]) is None
     assert native.scan_ids(LEFT[kind], 0xFFFFF) is None
     assert_same(LEFT[kind])
@@ -211,8 +211,8 @@ def test_the_kernel_takes_plain_text_of_any_language(text: str) -> None:
 
 def test_what_is_forgotten_changes_nothing() -> None:
     """More words and contexts than are kept: the sums of a text that was met long ago are the same again."""
-    kernel = scorer(model.NativeScorer)
-    assert isinstance(kernel, model.NativeScorer)
+    kernel = scorer(hashed.NativeScorer)
+    assert isinstance(kernel, hashed.NativeScorer)
     texts = [
         "win a free prize today",
         "\u043f\u0440\u0438\u0432\u0435\u0442 \u043c\u0438\u0440",
@@ -245,8 +245,8 @@ def test_planes_without_characters_are_all_the_same() -> None:
 
 def test_many_odd_names_are_asked_for_and_forgotten() -> None:
     """A text of many names is left to Python, and of more names than are kept each text is right, before and after."""
-    kernel = scorer(model.NativeScorer)
-    assert isinstance(kernel, model.NativeScorer)
+    kernel = scorer(hashed.NativeScorer)
+    assert isinstance(kernel, hashed.NativeScorer)
     assert native.score(kernel.handle, " ".join(f"&many{n}" for n in range(100))) is None
     for start in range(0, 600, 20):
         assert_same(" ".join(f"a&q{n}z;b" for n in range(start, start + 20)) + " &eacute; &pound;")
@@ -285,8 +285,8 @@ def test_weights_at_an_odd_address_give_the_same_integers() -> None:
     """A file of another writer may put them there; they are copied, for C reads no int16 from such a place."""
     shifted = memoryview(bytearray(1) + bytes(WIDE.cast("B")))[1:].cast("h")
     settings = {"unit": 0.013, "scales": dict.fromkeys(engine.GROUPS, 0.7)}
-    kernel = model.NativeScorer({"weights": shifted, "known": KNOWN}, settings, -0.37, "odd")
-    reference = scorer(model.HashedScorer, "wide").vocabulary
+    kernel = hashed.NativeScorer({"weights": shifted, "known": KNOWN}, settings, -0.37, "odd")
+    reference = scorer(hashed.HashedScorer, "wide").vocabulary
     assert kernel.integers("WIN a free prize now") == reference.measure("WIN a free prize now")
 
 

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import despam
-from despam.core.model import HashedScorer, Model
+from despam.core.hashed import HashedScorer
+from despam.core.model import Model
 from despam.errors import ModelError
 
 from ..attacks.make_models import HONEST

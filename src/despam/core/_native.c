@@ -32,7 +32,7 @@
 #define GROUPS 6
 enum { GRAMS, ACROSS, WORDS, PAIRS, SHAPES, CASE };
 
-#define FEW_WORDS 2 /* model.FEW_WORDS, model.FEW_SHARE */
+#define FEW_WORDS 2 /* hashed.FEW_WORDS, hashed.FEW_SHARE */
 #define FEW_SHARE 5
 
 #define PAIR_FACTOR 31u
@@ -264,7 +264,7 @@ static Py_ssize_t list_repairs(char *places) {
     return n;
 }
 
-/* Turn the integers of the groups into the score, as model.HashedScorer.combine does. */
+/* Turn the integers of the groups into the score, as hashed.HashedScorer.combine does. */
 static double combine(const Bound *b) {
     double score = b->bias;
     for (int g = 0; g < GROUPS; g++) {
@@ -276,8 +276,8 @@ static double combine(const Bound *b) {
 }
 
 /* score(handle, text[, repairs]) -> (score, known words, distinct words, repairs made here), the score alone where there are none and
-   the evidence is enough (model.too_little), or None where Python must repair the text first; with repairs (their places in repair.REPAIRS) it has.
-   The float operations are model.HashedScorer.combine's, one by one. */
+   the evidence is enough (hashed.too_little), or None where Python must repair the text first; with repairs (their places in repair.REPAIRS) it has.
+   The float operations are hashed.HashedScorer.combine's, one by one. */
 static PyObject *score(PyObject *self, PyObject *const *args, Py_ssize_t count) {
     (void)self;
     if (count != 2 && count != 3) { PyErr_SetString(PyExc_TypeError, "score takes a handle, a text and perhaps repairs"); return NULL; }

@@ -49,7 +49,7 @@ def explain(text: str, weights: memoryview, factors: tuple[float, ...], limit: f
 
 
 def limited(factor: float, weights: list[int], limit: float) -> float:
-    """Give what a weight of one in this group adds to the score, beside the others (HashedScorer.combine)."""
+    """Give what a weight of one in this group adds to the score, beside the others (hashed.HashedScorer.combine)."""
     if not weights:
         return 0.0
     each = factor / sqrt(len(weights))

@@ -1,9 +1,9 @@
 """The source of a mail -> subject and body as one text.
 
-Knows RFC 822 headers, MIME parts, transfer encodings, charsets and encoded words, as far as a reader sees them: the
-decoded subject, then the text. Of two versions of one text the plain one is taken, unless it is a stub; HTML stays
-HTML, for `core.repair` to read. Attachments are left out unless they are text. Headers are left out: they give a
-corpus away.
+Knows RFC 822 headers, MIME parts, transfer encodings and encoded words, as far as a reader sees them: the decoded
+subject, then the text. What bytes in a charset say is charsets.py's. Of two versions of one text the plain one is
+taken, unless it is a stub; HTML stays HTML, for `core.repair` to read. Attachments are left out unless they are text.
+Headers are left out: they give a corpus away.
 
 Written as one pass over the lines that begin with "--", with a stack of boundaries, instead of Python's email
 package: that takes 23 ms to import, recurses with the nesting of parts, and is slow on bodies made to be. Here depth
@@ -17,10 +17,9 @@ from __future__ import annotations
 
 import binascii
 import re
-from codecs import charmap_decode
-from encodings import normalize_encoding
-from encodings.aliases import aliases
 from itertools import islice
+
+from despam.core.charsets import decode_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ DASHED_LIMIT = 20  # header lines that begin with dashes
 OPEN_LIMIT = 1000  # parts and attached messages that are opened, at 10 us each
 PIECES_LIMIT = 200  # pieces of base64 one behind the other in one part
 HEAD_WORDS, NAME_WORDS = 2, 3  # in a line that is dropped at the head of a body: without an address, and for each
-NAME_LIMIT = 40  # letters in the name of a charset
-BROKEN_LIMIT = 1 << 16  # bytes of UTF-16 that is none: "replace" takes 0.4 us for each two of them
 STUB_LETTERS = 60  # a plain part with fewer letters beside a longer HTML part is a stub
 
 DASHES = re.compile(rb"^--([^\n]+)$", re.MULTILINE)
@@ -67,30 +64,6 @@ LETTERS = re.compile(r"[\W_]+")
 SAYS_HTML = re.compile(r"\bhtml\b|mime|mail (?:client|reader|program)|view (?:this|it|the)|browser", re.IGNORECASE)
 NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
-# Python's codecs that are charsets of text, without slow ones (punycode, idna) and those that do something else
-CODEC_NAMES = (
-    "ascii big5 big5hkscs cp1125 cp437 cp720 cp737 cp775 cp869 cp874 cp932 cp949 cp950 euc_jis_2004 euc_jisx0213 euc_jp"
-    " euc_kr gb18030 gb2312 gbk hz iso2022_jp iso2022_jp_1 iso2022_jp_2 iso2022_jp_2004 iso2022_jp_3"
-    " iso2022_jp_ext iso2022_kr johab koi8_r koi8_u kz1048 latin_1 mac_arabic mac_croatian mac_cyrillic mac_farsi"
-    " mac_greek mac_iceland mac_latin2 mac_roman mac_romanian mac_turkish ptcp154 shift_jis shift_jis_2004"
-    " shift_jisx0213 tis_620 utf_16 utf_16_be utf_16_le utf_32 utf_32_be utf_32_le utf_7 utf_8 utf_8_sig"
-)
-CODECS = frozenset(CODEC_NAMES.split()).union(
-    [f"cp{number}" for number in (850, 852, *range(855, 859), *range(860, 867), *range(1250, 1259))],
-    [f"iso8859_{number}" for number in range(1, 17) if number != 12],
-)
-# what senders write -> the superset that decodes what they mean, as browsers do
-SUPERSETS = {
-    "": "utf_8", "ascii": "utf_8", "latin_1": "cp1252", "iso8859_1": "cp1252", "iso8859_9": "cp1254",
-    "iso_8859_8_i": "iso8859_8", "windows_874": "cp874", "tis_620": "cp874", "gb2312": "gb18030", "gbk": "gb18030",
-    "x_gbk": "gb18030", "big5": "big5hkscs", "euc_kr": "cp949", "shift_jis": "cp932", "x_sjis": "cp932",
-}  # fmt: skip
-# those whose broken text is still read by them, not as Windows-1252
-SEVERAL_BYTES = frozenset(
-    ("gb18030", "big5hkscs", "cp932", "cp949", "euc_jp", "iso2022_jp", "utf_16", "utf_16_le", "utf_16_be")
-)
-# with a character for the five bytes that it leaves out: "replace" stops at each of them, 0.3 us a time
-WINDOWS_1252 = bytes(range(256)).decode("cp1252", "replace")
 MESSAGES = (b"message/rfc822", b"message/global")
 
 
@@ -368,38 +341,6 @@ def decode_base64(raw: bytes) -> bytes:
     """Decode the letters of base64 among whatever else there is."""
     letters = raw.translate(None, NOT_BASE64)
     return binascii.a2b_base64(letters[:-1] if len(letters) % 4 == 1 else letters + b"=" * (-len(letters) % 4))
-
-
-def codec(charset: str) -> str:
-    """Give the codec of a charset as senders write it, or the empty string for none: looked up as Python does it."""
-    if len(charset) > NAME_LIMIT:
-        return ""
-    name = normalize_encoding(charset.strip("'\" \t").lower().split("*")[0])
-    name = aliases.get(name) or aliases.get(name.replace(".", "_"), name)
-    name = SUPERSETS.get(name, name)
-    return name if name in CODECS else ""
-
-
-def decode_text(raw: bytes, charset: bytes | str) -> str:
-    """Decode by the charset named, else as UTF-8, else as near as can be."""
-    name = codec(charset if isinstance(charset, str) else charset.decode("latin-1"))
-    for attempt in (name, "utf_8") if name else ("utf_8",):
-        try:
-            return raw.decode(attempt)
-        except ValueError:  # not in it
-            pass
-    several = name in SEVERAL_BYTES
-    if not several and (name != "utf_8" or mostly_latin(raw)):
-        return charmap_decode(raw, "strict", WINDOWS_1252)[0]
-    broken = raw[:BROKEN_LIMIT] if name.startswith("utf_16") else raw
-    return broken.decode(name if several else "utf-8", "replace")
-
-
-def mostly_latin(raw: bytes) -> bool:
-    """Say whether bytes that are not all UTF-8 are rather Windows-1252: more of them break UTF-8 than fit it."""
-    sample = raw[:20_000]
-    broken = sample.decode("utf-8", "replace").count("\ufffd")
-    return broken * 2 > len(sample) - len(sample.translate(None, bytes(range(128, 256))))
 
 
 def decode_header(raw: bytes) -> str:
