@@ -57,6 +57,28 @@ def test_an_attack_from_memory_is_refused_likewise(name: str) -> None:
     assert str(caught.value).startswith("s3://bucket/model: ")
 
 
+ALONE = """
+import os, sys
+import despam
+assert "json" not in sys.modules
+for name in sys.argv[1:]:
+    if not os.fork():
+        try:
+            despam.load(name)
+        except BaseException as error:
+            os.write(1, f"{type(error).__name__}\\n".encode())
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_an_attack_is_refused_likewise_where_nothing_else_is_loaded() -> None:
+    """Python's scanner raised SystemError for broken JSON until the package `json` had been imported by somebody."""
+    command = [sys.executable, "-c", ALONE, *(str(path_of(name)) for name in ATTACKS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.split() == [expected.__name__ for expected, _ in ATTACKS.values()], done.stderr
+
+
 def test_the_attack_files_are_what_their_script_writes() -> None:
     """No file without an attack, no attack without its file, byte for byte."""
     stored = {path.stem: path.read_bytes() for path in FOLDER.glob("*.safetensors")}
@@ -112,7 +134,7 @@ def test_a_table_of_known_words_has_a_limit(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
-    """Nothing can be mapped, and the sentence says so."""
+    """Nothing can be read, and the sentence says so."""
     (tmp_path / "m.safetensors").write_bytes(b"")
     with pytest.raises(NotAModel, match="empty"):
         despam.load(tmp_path / "m.safetensors")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import mmap
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import despam
+from despam.core import model as model_module
 from despam.core.hashed import HashedScorer
 from despam.core.model import Model
 from despam.errors import ModelError
@@ -114,6 +116,28 @@ def test_a_model_from_bytes_is_the_same(bundled: Model) -> None:
     copy = Model.from_bytes(Path(bundled.path).read_bytes())
     assert copy.version == bundled.version
     assert copy.score(SPAM) == bundled.score(SPAM)
+
+
+def test_what_is_written_into_a_file_that_is_open_changes_nothing(tmp_path: Path, bundled: Model) -> None:
+    """`cp new.safetensors live.safetensors` under a server: the old weights go on until it opens it again."""
+    path = tmp_path / "live.safetensors"
+    path.write_bytes(Path(bundled.path).read_bytes())
+    served = despam.load(path)
+    path.write_bytes(b"\0" * served.size_bytes)
+    assert served.score(SPAM) == bundled.score(SPAM)
+    assert served.version == bundled.version
+    path.write_bytes(b"")
+    assert exact(served.classify(HAM))
+
+
+def test_a_large_file_is_mapped(tmp_path: Path, bundled: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is taken by what is touched; the answers are the same."""
+    monkeypatch.setattr(model_module, "READ_BYTES", bundled.size_bytes - 1)
+    mapped = despam.load(bundled.path)
+    assert isinstance(mapped._data, mmap.mmap)
+    assert mapped.score(SPAM) == bundled.score(SPAM)
+    monkeypatch.setattr(model_module, "READ_BYTES", bundled.size_bytes)
+    assert not isinstance(despam.load(bundled.path)._data, mmap.mmap)
 
 
 def test_many_are_classified_in_order_without_reading_ahead(bundled: Model) -> None:

@@ -16,7 +16,7 @@ from despam.cli.data_options import check_output, data_options, read_rows
 if TYPE_CHECKING:
     from despam.corpus import Distinct, Row
 
-STAGES = {"features": "reading features", "learning": "learning"}
+STAGES = {"near-copies": "finding near-copies", "features": "reading features", "learning": "learning"}
 TFIDF_OPTIONS = ("ngrams", "sublinear", "min_df", "C", "class_weight", "solver", "test_share")
 
 
@@ -176,11 +176,31 @@ def train_default(found: Distinct, output: str, options: dict[str, Any], as_json
 
     names = ("seed", "max_false_positives", "hold_out", "unsure", "unsure_rates", "unsure_costs")
     extra = {name: options[name] for name in names if options[name] is not None}
+    say_memory(found)
     with Stages() as stages:
         trained = train(found.rows, progress=stages, **extra)
     trained.save(output)
     promise = trained.calibration.promise
     report(output, found, trained.card, promise.sentence if promise else "", as_json)
+
+
+def say_memory(found: Distinct) -> None:
+    """Say what memory the training will take, and whether that is there."""
+    from despam.train import Settings
+    from despam.train.copies import expect_copies
+    from despam.train.memory import available_bytes, expect_bytes
+
+    settings = Settings()
+    copies = expect_copies([row.label == "spam" for row in found.rows], settings)
+    needed, free = expect_bytes([row.text for row in found.rows], copies, settings), available_bytes()
+    if free is not None and needed > free:
+        click.echo(
+            f"about {needed / 1e6:,.0f} MB of memory are needed and {free / 1e6:,.0f} MB are free: it may become very "
+            "slow or be stopped; give fewer messages, or a larger machine",
+            err=True,
+        )
+    else:
+        click.echo(f"about {needed / 1e6:,.0f} MB of memory are needed", err=True)
 
 
 def train_tfidf(found: Distinct, output: str, options: dict[str, Any], as_json: bool) -> None:

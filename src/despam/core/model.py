@@ -39,6 +39,9 @@ if TYPE_CHECKING:
             """Give the spans of a long text that are not scored."""
 
 
+READ_BYTES = 4 << 20  # a file so large is read whole, in 0.3 ms: what is written into it later changes nothing
+
+
 class Clue:
     """A span of the text with its contribution to the score; start and end are None for one about the whole message."""
 
@@ -257,17 +260,25 @@ class Model:
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Model:
-    """Open a model file by mapping it; without a path the bundled one. Raises a ModelError."""
-    import mmap
+    """Open a model file, without a path the bundled one. Raises a ModelError.
 
+    A file over 4 MiB is mapped, not read: replace such a one by renaming another over it. Whoever writes into it
+    changes, or breaks, what is open.
+    """
     name = bundled_path() if path is None else str(path)
     try:
         with open(name, "rb") as file:  # noqa: PTH123  pathlib costs 5 ms of import in the core
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            data: Any = file.read(READ_BYTES + 1)
+            if len(data) > READ_BYTES:
+                import mmap
+
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError:
-        raise NotAModel("the file is empty; make a model with `despam train`", name) from None
+        raise ModelError("a path without a NUL in it is wanted; give the path of a .safetensors file", name) from None
     except OSError as error:
         raise ModelError(f"cannot be opened ({error.strerror}); give the path of a .safetensors file", name) from None
+    if not data:
+        raise NotAModel("the file is empty; make a model with `despam train`", name)
     return Model(data, name)
 
 

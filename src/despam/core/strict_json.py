@@ -1,8 +1,8 @@
 """JSON as a model file holds it: a key stands once in its object.
 
 Knows Python's own C scanner, `_json`. The package `json` around it loads `re`, `enum` and `collections`, which is half
-of a first verdict (5 of 11 ms); where that scanner is not to be had, the package does the same. Raises ValueError for
-whatever is no JSON, RecursionError for what is nested too deep.
+of a first verdict (5 of 11 ms); where that scanner is not to be had, or has found a mistake, the package does the same.
+Raises ValueError for whatever is no JSON, RecursionError for what is nested too deep.
 """
 
 from __future__ import annotations
@@ -56,6 +56,10 @@ def parse(text: str) -> Any:
         value, end = make_scanner(Settings)(text, start)  # type: ignore[arg-type]  # the stub names itself for its context
     except StopIteration as error:
         raise ValueError(f"nothing that JSON knows at character {error.value}") from None
+    except SystemError:  # the scanner takes its exception from the package, and finds it not loaded
+        import json
+
+        return json.loads(text, object_pairs_hook=unique)
     if text[end:].strip(BLANKS):
         raise ValueError(f"something stands behind the end, at character {end}")
     return value

@@ -101,7 +101,13 @@ class _Parts:
         self.parent[max(one, other)] = min(one, other)
 
 
-def clusters(texts: Sequence[str], similar: float = SIMILAR, *, hashed: Hashed = shingles) -> list[int]:
+def clusters(
+    texts: Sequence[str],
+    similar: float = SIMILAR,
+    *,
+    hashed: Hashed = shingles,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[int]:
     """Give each text the position of the first text of its cluster; `hashed` does what `shingles` does, faster."""
     parts = _Parts(len(texts))
     forms = _join_equal(texts, parts)
@@ -112,7 +118,9 @@ def clusters(texts: Sequence[str], similar: float = SIMILAR, *, hashed: Hashed =
 
     buckets: dict[Hashable, list[int]] = {}
     sizes: dict[int, int] = {}  # a set of under 0.8 of another's size is not like it
-    for i in forms:
+    for done, i in enumerate(forms):
+        if progress and done % 500 == 0:
+            progress(done, len(forms))
         mine = marks(i)
         values = signature(mine)
         sizes[i] = len(mine)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from despam.train.calibration import Calibration, Elsewhere, calibrate, worst_sc
 from despam.train.copies import expect_copies, make_copies
 from despam.train.hold_out import Groups, HoldOut, choose
 from despam.train.recipe import Settings, Weights
+from despam.train.scripts import words_of_rare_scripts
 from despam.train.shingling import shingles
 from despam.train.solver import Problem
 from despam.train.table import Table
@@ -90,8 +91,7 @@ def train(
     labels = np.array([1 if row.label == "spam" else -1 for row in messages], np.int8)
     sources = [row.source for row in messages]
     promises = max_false_positives is not None or unsure_rates is not None
-    # what has learnt from a near-copy of a message has learnt from the message, as far as a promise goes
-    groups = np.array(clusters([row.text for row in messages], hashed=shingles), np.int64) if promises else None
+    groups = find_groups(messages, tell) if promises else None
     # without a rate to promise, the fits that leave sources out would set nothing
     held = choose(hold_out if promises or hold_out != "auto" else "folds", labels, sources, settings.seed, groups)
     table, made_of = read_features([row.text for row in messages], labels, sources, settings, tell)
@@ -111,13 +111,23 @@ def train(
     full_card = own | (card or {}) | {"figures": own["figures"] | ((card or {}).get("figures") or {})}
     seen = remembered(row.text for row in messages)
     return TrainedModel(
-        pack_model(table, weights, calibration, settings, full_card, seen, len(messages)),
+        pack_model(table, weights, calibration, settings, full_card, seen, known_words(table, messages)),
         full_card,
         calibration,
         scores[0],
         messages,
         weights,
     )
+
+
+def find_groups(messages: Sequence[Message], tell: Progress) -> Groups:
+    """Number the clusters of near-copies.
+
+    What has learnt from a near-copy of a message has learnt from the message, as far as a promise goes.
+    """
+    texts = [row.text for row in messages]
+    found = clusters(texts, hashed=shingles, progress=lambda done, of: tell("near-copies", done, of))
+    return np.array(found, np.int64)
 
 
 def asked_for(
@@ -174,11 +184,10 @@ def fit_and_score(
     """
     scores = np.zeros((1 if held.way == "folds" else 2, len(sources)))
     problem_of = problems_without(table, problem, sources, held, settings)
-    done, count = 0, len(held.left_out)
+    count = len(held.left_out)
     tell("learning", 0, count + 1)
 
     def fit_without(part: int) -> Weights:
-        nonlocal done
         left_out = held.left_out[part] if part >= 0 else np.zeros(len(sources), bool)
         taught = held.taught(part)
         # a copy goes where its message goes
@@ -186,14 +195,13 @@ def fit_and_score(
         weights = recipe.fit(table, problem_of(part, np.flatnonzero(taught).astype(np.int32)), rows)
         unseen = np.flatnonzero(left_out).astype(np.int32)
         scores[1 if held.way == "sources" and part == count - 1 else 0, unseen] = weights.scores(table, unseen)
-        done += 1
-        tell("learning", done, count + 1)
         return weights
 
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, count + 1)) as pool:
         fits = [pool.submit(fit_without, part) for part in range(-1, count)]  # part -1 holds nothing out
-        for fit in fits[1:]:
+        for done, fit in enumerate(as_completed(fits), 1):
             fit.result()
+            tell("learning", done, count + 1)
         return fits[0].result(), scores
 
 
@@ -262,7 +270,7 @@ def pack_model(
     settings: Settings,
     card: dict[str, Any],
     seen: tuple[int, list[int]],
-    messages: int,
+    known: NDArray[np.uint32],
 ) -> bytes:
     """Round the weights and put the file together; the calibration goes into unit and bias: scores are log-odds."""
     integers, unit = export.quantise(weights.values.astype(np.float64))
@@ -270,7 +278,7 @@ def pack_model(
     return export.pack(
         {
             "weights": integers,
-            "known": known_bits(table.known_words(2 if messages < 20_000 else 3, messages)),
+            "known": known_bits(known),
             "seen": np.array(seen[1], np.uint32),
         },
         {
@@ -287,6 +295,12 @@ def pack_model(
             "card": card,
         },
     )
+
+
+def known_words(table: Table, messages: Sequence[Message]) -> NDArray[np.uint32]:
+    """Give the hashes of the words that count as known: in several messages, and in a script that many hold."""
+    several = table.known_words(2 if len(messages) < 20_000 else 3, len(messages))
+    return np.setdiff1d(several, words_of_rare_scripts([row.text for row in messages]))
 
 
 def known_bits(hashes: NDArray[np.uint32]) -> NDArray[np.uint8]:
@@ -312,7 +326,6 @@ def make_card(
     for row, label in zip(rows, labels, strict=True):
         counts = sources.setdefault(row.source, [0, 0])
         counts[0 if label > 0 else 1] += 1
-    limit = settings.limit(len(sources))
     return {
         "recipe": "default",
         "messages": len(rows),
@@ -323,24 +336,30 @@ def make_card(
         ],
         "seed": settings.seed,
         "held_out": held.way,
-        "settings": {
-            "bits": settings.bits,
-            "ham_cost": settings.ham_cost,
-            "prior_power": settings.prior_power,
-            "source_power": settings.source_power,
-            "group_limit": limit if math.isfinite(limit) else None,
-            "strength": settings.strength,
-            "many": settings.many,
-            "least_messages": settings.least_messages,
-            "leet_copies": list(settings.leet_copies),
-            "marked_copies": list(settings.marked_copies),
-            "word_copies": list(settings.word_copies),
-            "copy_cost": settings.copy_cost,
-        },
+        "settings": card_settings(settings, len(sources)),
         "figures": {
             "out_of_fold": figures,
             "by_source": source_figures([row.source for row in rows], labels, scores[0], calibration),
         },
+    }
+
+
+def card_settings(settings: Settings, sources: int) -> dict[str, Any]:
+    """Give the settings that decide what is learnt, for `evaluate --cross-validate` to train so again."""
+    limit = settings.limit(sources)
+    return {
+        "bits": settings.bits,
+        "ham_cost": settings.ham_cost,
+        "prior_power": settings.prior_power,
+        "source_power": settings.source_power,
+        "group_limit": limit if math.isfinite(limit) else None,
+        "strength": settings.strength,
+        "many": settings.many,
+        "least_messages": settings.least_messages,
+        "leet_copies": list(settings.leet_copies),
+        "marked_copies": list(settings.marked_copies),
+        "word_copies": list(settings.word_copies),
+        "copy_cost": settings.copy_cost,
     }
 
 
