@@ -16,7 +16,9 @@ from despam.evaluate.metrics import HAM_NEEDED
 
 OWN = "this model, in languages it did not learn"
 OTHERS = "other models of this recipe"
-KEPT = ("accuracy", "precision", "recall", "f1", "auc", "false_positive_rate", "ece", "brier")
+KEPT = (
+    "accuracy", "precision", "recall", "f1", "auc", "false_positive_rate", "ece", "brier", "unsure", "sure_and_wrong",
+)  # fmt: skip
 
 
 def line(found: dict[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from accuracy_report import FLOORS
 from accuracy_rows import P2_BESIDE, capped, cleaned, others, published, without_near_copies
@@ -21,11 +22,12 @@ import despam
 from despam.core.model import bundled_path
 from despam.corpus import Row
 from despam.evaluate import intervals, metrics
-from despam.evaluate.attacks import Arms, alter, good_words
+from despam.evaluate.attacks import ATTACKS, WHITE_BOX, Arms, alter, good_words
 from despam.evaluate.repeats import clusters
 
 P4_ATTACKS = tuple(FLOORS)
 PROMISE = 0.01
+WHITE_BOX_ROWS = 30  # of each class and fold
 
 
 def say(text: str) -> None:
@@ -53,6 +55,7 @@ class Pooled:
         self.flagged = [False] * len(rows)
         self.floats: list[float] = [0.0] * len(rows)  # scores by weights before rounding, where a system has them
         self.models: list[tuple[Fitted, list[int]]] = []
+        self.draws: list[dict[str, float]] = []  # the figures of each drawing that the intervals are made of
 
     def add(self, fitted: Fitted, held: list[int]) -> None:
         """Take in what a system says of the rows held out."""
@@ -80,13 +83,18 @@ class Pooled:
         if all(fitted.judge_floats for fitted, _ in self.models):
             found["float"] = ranked(metrics.Ranking(self.floats, self.spam))
         if spans:
-            groups = clusters([row.text for row in self.rows])
-            found["intervals"] = intervals.bootstrap(
-                lambda w: {"auc": ranking.auc(w), "recall_at_0.01": ranking.recall_at(0.01, w)},
-                groups,
-                intervals.rounds_for(len(groups)) // 2,
-            )
+            found["intervals"] = self.draw_intervals(ranking)
         return found
+
+    def draw_intervals(self, ranking: metrics.Ranking) -> dict[str, Any]:
+        """Draw the rows anew, near-copies together, and give the figures' 95 % intervals."""
+
+        def measure(weights: Sequence[int]) -> dict[str, float]:
+            self.draws.append({"auc": ranking.auc(weights), "recall_at_0.01": ranking.recall_at(0.01, weights)})
+            return self.draws[-1]
+
+        groups = clusters([row.text for row in self.rows])
+        return intervals.bootstrap(measure, groups, intervals.rounds_for(len(groups)) // 2)
 
 
 def ranked(ranking: metrics.Ranking) -> dict[str, Any]:
@@ -116,28 +124,63 @@ def p1(fit: Fit, attack: bool) -> dict[str, Any]:
 
 
 def p4(pooled: Pooled) -> dict[str, Any]:
-    """Alter the spam of each held-out fold and a tenth of its ham; the cutoff loses 0.5 % of the unaltered ham."""
-    threshold = metrics.Ranking(pooled.scores, pooled.spam).score_at(0.005)
-    clean = sum(s > threshold for s, spam in zip(pooled.scores, pooled.spam, strict=True) if spam)
+    """Alter the spam of each held-out fold and a tenth of its ham; the cutoff loses 0.5 % of the unaltered ham.
+
+    A system that is no model file is spared the attacks that look into one.
+    """
     ham_rows = [i for i, spam in enumerate(pooled.spam) if not spam]
-    tenth = set(random.Random(0).sample(ham_rows, len(ham_rows) // 10))
-    arms = Arms(good_words([pooled.rows[i].text for i in ham_rows], 200_000))
-    out: dict[str, Any] = {"clean_recall": clean / sum(pooled.spam), "ham": len(tenth)}
-    for name in P4_ATTACKS:
-        caught = lost = 0
-        for fitted, held in pooled.models:
-            for wanted in (True, False):
-                chosen = [i for i in held if pooled.spam[i] == wanted and (wanted or i in tenth)]
-                scores = fitted.judge([alter(name, pooled.rows[i].text, arms, 0, i) for i in chosen])[0]
-                above = sum(score > threshold for score in scores)
-                caught, lost = (caught + above, lost) if wanted else (caught, lost + above)
-        out[name] = {"kept": caught / clean, "recall": caught / sum(pooled.spam), "ham_lost": lost / len(tenth)}
-    return out
+    attacked = Attacked(
+        pooled,
+        metrics.Ranking(pooled.scores, pooled.spam).score_at(0.005),
+        set(random.Random(0).sample(ham_rows, len(ham_rows) // 10)),
+        good_words([pooled.rows[i].text for i in ham_rows], 200_000),
+    )
+    clean = sum(attacked.is_caught(i) for i in range(len(pooled.rows)) if pooled.spam[i])
+    names = ATTACKS if all(fitted.model for fitted, _ in pooled.models) else P4_ATTACKS
+    out: dict[str, Any] = {"clean_recall": clean / sum(pooled.spam), "ham": len(attacked.ham)}
+    return out | {name: attacked.under(name) for name in names}
+
+
+class Attacked(NamedTuple):
+    """The models of the folds, and what is altered for them."""
+
+    pooled: Pooled
+    cutoff: float
+    ham: set[int]
+    words: list[str]
+
+    def is_caught(self, i: int) -> bool:
+        """Say whether a message lies above the cutoff as it is."""
+        return self.pooled.scores[i] > self.cutoff
+
+    def under(self, name: str) -> dict[str, Any]:
+        """Count what each fold's model says of its own messages, altered."""
+        counts: Counter[str] = Counter()
+        for fitted, held in self.pooled.models:
+            arms = Arms(self.words, fitted.model)
+            for kind, rows in self.chosen(name, held).items():
+                texts = [alter(name, self.pooled.rows[i].text, arms, 0, i) for i in rows]
+                counts[kind] += len(rows)
+                counts[f"{kind} clean"] += sum(map(self.is_caught, rows))
+                counts[f"{kind} above"] += sum(score > self.cutoff for score in fitted.judge(texts)[0])
+        return {
+            "spam": counts["spam"],
+            "kept": counts["spam above"] / counts["spam clean"],
+            "recall": counts["spam above"] / counts["spam"],
+            "ham_lost": counts["ham above"] / counts["ham"],
+        }
+
+    def chosen(self, name: str, held: Sequence[int]) -> dict[str, list[int]]:
+        """Choose the rows of a fold that are altered; few where an attack looks at the weights after every word."""
+        most = WHITE_BOX_ROWS if name in WHITE_BOX else len(held)
+        spam = [i for i in held if self.pooled.spam[i]]
+        return {"spam": spam[:most], "ham": [i for i in held if i in self.ham][:most]}
 
 
 def p2(fit: Fit, names: Sequence[str], near: bool) -> dict[str, Any]:
     """Leave each source out; ranking, the honest operating point, and calibration on it."""
     out: dict[str, Any] = {}
+    draws: dict[str, list[dict[str, float]]] = {}
     for name in names:
         held = cleaned(name)
         assert held is not None
@@ -149,7 +192,8 @@ def p2(fit: Fit, names: Sequence[str], near: bool) -> dict[str, Any]:
         say(f"  {name} left out: {len(training):,} messages to learn from, {len(held):,} to measure")
         pooled = Pooled(held)
         pooled.add(fit(training, PROMISE), list(range(len(held))))
-        out[name] = pooled.figures(spans=False)
+        out[name] = pooled.figures()
+        draws[name] = pooled.draws
         out[name]["recall"] = out[name]["recall"] or 0.0
         say(f"    AUC {out[name]['auc']:.3f}, recall at 1 % {out[name]['recall_at_fpr']['0.01']:.3f}")
     counted = [name for name in names if name != P2_BESIDE]
@@ -163,9 +207,22 @@ def p2(fit: Fit, names: Sequence[str], near: bool) -> dict[str, Any]:
         "ece": _mean(out[name]["ece"] for name in counted),
         "brier": _mean(out[name]["brier"] for name in counted),
     }
+    out["mean"]["intervals"] = mean_intervals([draws[name] for name in counted])
     if all("float" in out[name] for name in counted):
         floats = [out[name]["float"]["recall_at_fpr"]["0.01"] for name in counted]
         out["mean"]["float_recall_at_0.01"] = _mean(floats)
+    return out
+
+
+def mean_intervals(draws: Sequence[Sequence[dict[str, float]]]) -> dict[str, Any]:
+    """Give the 95 % intervals of the means over sources, each of which is drawn by itself.
+
+    They say how far other messages of the same sources could lead, not what other sources would.
+    """
+    out = {}
+    for name in draws[0][0]:
+        means = sorted(map(_mean, zip(*([one[name] for one in source] for source in draws))))  # noqa: B905  the least rounds
+        out[name] = [means[int(0.025 * len(means))], means[int(0.975 * len(means))]]
     return out
 
 
@@ -208,6 +265,7 @@ def p3(fit: Fit, names: Sequence[str]) -> dict[str, Any]:
 def bundled(names: Sequence[str]) -> dict[str, Any]:
     """Measure the model that ships, as it is, on corpora in languages that it did not learn."""
     out = {}
+    model = despam.load()
     for name in names:
         say(f"  {name}")
         rows = cleaned(name)
@@ -215,8 +273,11 @@ def bundled(names: Sequence[str]) -> dict[str, Any]:
         pooled = Pooled(rows)
         pooled.add(opened(Path(bundled_path())), list(range(len(rows))))
         out[name] = pooled.figures(spans=False)
-        model = despam.load()
-        out[name]["unsure"] = sum(model.classify(row.text).unsure for row in rows) / len(rows)
+        sure = [not model.classify(row.text).unsure for row in rows]
+        wrong = sum(
+            flagged != spam for flagged, spam, known in zip(pooled.flagged, pooled.spam, sure, strict=True) if known
+        )
+        out[name] |= {"unsure": 1 - sum(sure) / len(rows), "sure_and_wrong": wrong / len(rows)}
     return out
 
 

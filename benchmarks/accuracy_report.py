@@ -5,7 +5,7 @@ Knows the results of accuracy_protocols.py and what the contract asks of each. R
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ def line(what: str, value: float, target: float | None, least: bool = True, digi
     return what, f"{value:.{digits}f}", sign, reached
 
 
+def span(interval: Sequence[float]) -> str:
+    """Write an interval."""
+    return f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
 def inside(found: dict[str, Any]) -> Iterator[Line]:
     """Give P1's lines."""
     yield line("P1 accuracy", found["accuracy"], 0.9935)
@@ -69,6 +74,9 @@ def left_out(found: dict[str, Any], name: str, first: bool) -> Iterator[Line]:
     mean = found["mean"]
     yield line(f"P2 mean AUC, {name}", mean["auc"], 0.955 if first else None, digits=3)
     yield line(f"P2 mean recall at 1 %, {name}", mean["recall_at_0.01"], 0.70 if first else None, digits=3)
+    for key, what in (("auc", "AUC"), ("recall_at_0.01", "recall at 1 %")):
+        if key in mean.get("intervals", {}):
+            yield f"P2 mean {what}, {name}: 95 % interval", span(mean["intervals"][key]), "", None
     if "float_recall_at_0.01" in mean:
         what = f"P2 mean recall at 1 %, {name}"
         yield from rounding(what, mean["recall_at_0.01"], mean["float_recall_at_0.01"])
@@ -81,7 +89,8 @@ def left_out(found: dict[str, Any], name: str, first: bool) -> Iterator[Line]:
             promised = f"{one['recall']:.3f} at {one['false_positive_rate']:.4f} lost"
             floats = f", float weights {one['float']['recall_at_fpr']['0.01']:.3f}" if "float" in one else ""
             told = f"AUC {one['auc']:.3f}, promised: {promised}{floats}"
-            yield f"   {source}, {name}", f"{one['recall_at_fpr']['0.01']:.3f}", told, None
+            drawn = f" ({span(one['intervals']['recall_at_0.01'])})" if "intervals" in one else ""
+            yield f"   {source}, {name}", f"{one['recall_at_fpr']['0.01']:.3f}{drawn}", told, None
 
 
 def languages(found: dict[str, Any]) -> Iterator[Line]:
@@ -93,10 +102,10 @@ def languages(found: dict[str, Any]) -> Iterator[Line]:
 
 def attacked(found: dict[str, Any]) -> Iterator[Line]:
     """Give P4's lines."""
-    for name, floor in FLOORS.items():
-        if name in found:
-            yield line(f"P4 {name}: recall kept", found[name]["kept"], floor, digits=3)
-            yield line(f"P4 {name}: ham lost", found[name]["ham_lost"], 0.01, False)
+    for name, one in found.items():
+        if isinstance(one, dict):
+            yield line(f"P4 {name}: recall kept", one["kept"], FLOORS.get(name), digits=3)
+            yield line(f"P4 {name}: ham lost", one["ham_lost"], 0.01 if name in FLOORS else None, False)
 
 
 def published(found: dict[str, Any]) -> Iterator[Line]:
@@ -113,6 +122,7 @@ def foreign(found: dict[str, Any]) -> Iterator[Line]:
     for name, one in found.items():
         told = f"accuracy {one['accuracy']:.3f}, real messages called spam {one['false_positive_rate']:.3f}"
         yield f"bundled model on {name}: unsure", f"{one['unsure']:.3f}", told, None
+        yield f"bundled model on {name}: sure, and wrong", f"{one['sure_and_wrong']:.3f}", "", None
 
 
 def show(result: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 import fresh
 
+from despam.core.model import Model
 from despam.corpus import Row
 
 Fit = Callable[[Sequence[Row], float | None], "Fitted"]
@@ -43,6 +44,7 @@ class Fitted:
     first: Callable[[], float] | None = None
     peak_mb: float | None = None
     judge_floats: Callable[[Sequence[str]], list[float]] | None = None  # scores by weights before they were rounded
+    model: Model | None = None  # of a file that the core answers from: attacks that know the weights look into it
 
 
 def timed(fit: Fit) -> Fit:
@@ -91,18 +93,14 @@ def float_judge(weights: Any, a: float, b: float) -> Callable[[Sequence[str]], l
 
 def opened(path: Path) -> Fitted:
     """Open an exported file as a system: the core answers."""
-    import despam
-
-    model = despam.core.model.Model.from_bytes(path.read_bytes(), "the exported file")
+    model = Model.from_bytes(path.read_bytes(), "the exported file")
 
     def judge(texts: Sequence[str]) -> tuple[list[float], list[float]]:
         verdicts = [model.classify(text) for text in texts]
         return [v.score for v in verdicts], [v.spam_probability for v in verdicts]
 
     logit = math.log(model.cutoff / (1 - model.cutoff))
-    fitted = Fitted(judge, (logit - model.offset) / model.slope, model.size_bytes, 0.0)
-    fitted.model = model  # type: ignore[attr-defined]
-    return fitted
+    return Fitted(judge, (logit - model.offset) / model.slope, model.size_bytes, 0.0, model=model)
 
 
 def _pipeline(make: Callable[[], Any], name: str) -> Fit:

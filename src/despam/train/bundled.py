@@ -31,11 +31,21 @@ LICENCES = {
     "youtube_spam_collection": "CC BY 4.0",
 }
 LIMITS = [
-    "Learnt from English, Russian and some Hinglish messages of 1999 to 2026. In other languages it is often wrong and "
-    "not always `unsure`: of Chinese SMS it calls nearly half of the real ones spam.",
+    "Learnt from English, Russian and some Hinglish messages of 1999 to 2026. In other languages most messages are "
+    "`unsure`, nearly all where the script is another one; do not decide by what it says of them.",
     "E-mail in the data is old (1999 to 2005): newer mail looks different. Retrain on your own messages.",
     "Text only: no sender, no headers, no attachments, no links followed.",
     "On a source it has not seen it loses more real messages than on its own (docs/accuracy.md).",
+]
+INTENDED_USE = [
+    "A first verdict on short messages by strangers (contact forms, comments, SMS, chat, mail) in English or Russian, "
+    "until there are messages of your own to retrain on.",
+    "Sorting: what is unsure goes to a person, and spam is kept where it can be looked at.",
+]
+UNSUITABLE_USE = [
+    "Deleting mail or blocking people without anybody looking: on messages from elsewhere real ones are lost.",
+    "Telling phishing, hate or other harm from honest messages: it learnt only what people called spam.",
+    "Judging people, or the only safeguard against an attacker who can try messages until one passes.",
 ]
 
 
@@ -74,6 +84,8 @@ def base_card(paths: list[str]) -> dict[str, Any]:
         "created": day,
         "languages": ["en", "ru"],
         "limits": LIMITS,
+        "intended_use": INTENDED_USE,
+        "unsuitable_use": UNSUITABLE_USE,
         "figures": figures,
         **({"training": cost} if cost else {}),
         "data": [
