@@ -1,4 +1,4 @@
-"""The ASGI door: mounted in Starlette and FastAPI, its lifespan, and bodies that come in parts or not at all."""
+"""The ASGI door: mounted in Starlette and FastAPI, and bodies that come in parts or not at all."""
 
 from __future__ import annotations
 
@@ -14,62 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from despam.errors import ModelError
 from despam.service import asgi
 from despam.service.exchange import Request, Response
-from despam.service.settings import Settings
 
+from .asgi_client import GOOD, SPAM, Message, feed, make, part, status_of
 from .conftest import wait_for
-
-SPAM = "WIN a free iPhone now"
-GOOD = json.dumps({"text": SPAM}).encode()
-Message = dict[str, Any]
-
-
-def make(**settings: Any) -> tuple[asgi.App, list[str]]:
-    """Make an app that logs into a list."""
-    log: list[str] = []
-    return asgi.create_app(Settings(**settings), log.append), log
-
-
-async def feed(app: asgi.App, parts: list[Message | float], method: str = "POST", **scope: Any) -> list[Message]:
-    """Send one request as ASGI messages; a number is a wait in seconds; after the last part silence."""
-    queue = list(parts)
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        while queue:
-            part = queue.pop(0)
-            if isinstance(part, dict):
-                return part
-            await asyncio.sleep(part)
-        await asyncio.sleep(3600)
-        raise AssertionError
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    whole = {
-        "type": "http",
-        "method": method,
-        "path": "/classify",
-        "query_string": b"",
-        "headers": [],
-        "root_path": "",
-        **scope,
-    }
-    await app(whole, receive, send)
-    return sent
-
-
-def part(body: bytes, more: bool = True) -> Message:
-    """A part of a body."""
-    return {"type": "http.request", "body": body, "more_body": more}
-
-
-def status_of(sent: list[Message]) -> tuple[int, Any]:
-    """Read status and JSON."""
-    return sent[0]["status"], json.loads(sent[1]["body"])
 
 
 def test_a_body_may_come_in_any_number_of_parts() -> None:
@@ -133,57 +82,11 @@ def test_a_client_that_goes_away_gets_no_answer(parts: list[Message | float]) ->
     assert [json.loads(line)["event"] for line in log] == ["client went away"]
 
 
-def test_lifespan_opens_the_model_and_ends() -> None:
-    """Startup is complete when the model is there."""
-    app, _ = make()
-    assert asyncio.run(live(app)) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert app.built is not None
-
-
-def test_lifespan_says_why_it_fails() -> None:
-    """In one sentence, to the server and in the log."""
-    app, log = make(model_path="none.safetensors")
-    assert asyncio.run(live(app)) == ["lifespan.startup.failed"]
-    assert "none.safetensors" in json.loads(log[0])["error"]
-
-
-async def live(app: asgi.App) -> list[str]:
-    """Run a lifespan; give the types of what the app sent."""
-    queue = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
-    sent: list[str] = []
-
-    async def receive() -> Message:
-        return queue.pop(0)
-
-    async def send(message: Message) -> None:
-        sent.append(message["type"])
-
-    await app({"type": "lifespan"}, receive, send)
-    return sent
-
-
-def test_a_model_that_cannot_be_read_is_a_500_in_words() -> None:
-    """Mounted apps get no lifespan: the first request finds out."""
-    app, log = make(model_path="none.safetensors")
-    with pytest.raises(ModelError):
-        app.api
-    status, found = status_of(asyncio.run(feed(app, [part(GOOD, more=False)])))
-    assert (status, found) == (500, {"error": "The service is not set up right; its log says what is wrong."})
-    event, line = (json.loads(line) for line in log[-2:])
-    assert "none.safetensors" in event["error"]
-    assert (event["id"], line["status"], line["path"]) == (line["id"], 500, "/classify")
-    for method, expected in (("OPTIONS", 204), ("HEAD", 500)):
-        start, end = asyncio.run(feed(app, [], method=method, headers=[(b"x-request-id", b"mine")]))
-        assert (start["status"], end["body"]) == (expected, b"")
-        assert (b"x-request-id", b"mine") in start["headers"]
-        if method == "OPTIONS":
-            assert any(name == b"access-control-allow-headers" for name, _ in start["headers"])
-
-
 @pytest.mark.parametrize("held", [b"", b"{"])
 def test_a_request_that_is_cancelled_is_answered_and_stays_cancelled(held: bytes) -> None:
     """The server that stops hears that it was, as asyncio wants it; no byte stays counted."""
     app, log = make()
+    assert app.api
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -222,14 +125,6 @@ def test_a_websocket_is_closed() -> None:
 
     asyncio.run(app({"type": "websocket"}, receive, send))
     assert sent == [{"type": "websocket.close", "code": 1000}]
-
-
-def test_the_app_reads_the_environment_when_it_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not on import: `despam.service.asgi:app` for any server."""
-    monkeypatch.setenv("DESPAM_API_KEY", "secret")
-    app = asgi.App(log=lambda line: None)
-    assert app.built is None
-    assert status_of(asyncio.run(feed(app, [part(GOOD, more=False)])))[0] == 401
 
 
 def ask(app: Any, url: str, **more: Any) -> httpx.Response:

@@ -123,10 +123,13 @@ def test_a_body_that_a_console_test_left_as_an_object_is_read(handler: Handler) 
     assert body_of(handler({"body": {"text": SPAM}}))["classification"] == "SPAM"
 
 
+@pytest.mark.parametrize("asked", ["text", "page"])
 @pytest.mark.parametrize("name", ["rest_v1", "http_v2", "url"])
-def test_an_event_may_lack_any_field(handler: Handler, name: str) -> None:
-    """Each field left out, or null, or of another kind: an answer, never an exception."""
+def test_an_event_may_lack_any_field(handler: Handler, name: str, asked: str) -> None:
+    """Each field left out, or null, or of another kind: an answer, never an exception; the page is asked for too."""
     event = recorded(name)
+    if asked == "page":
+        turn_into_page_request(event)
     paths = [(key,) for key in event] + [("requestContext", key) for key in event["requestContext"]]
     for path in paths:
         for value in ("absent", None, 5, "text", [], {}, [1], {"a": 1}):
@@ -137,8 +140,17 @@ def test_an_event_may_lack_any_field(handler: Handler, name: str) -> None:
             else:
                 place[path[-1]] = value
             answer = handler(odd)
-            assert answer["statusCode"] in (200, 400, 404, 405, 415), (path, value, answer)
+            assert answer["statusCode"] in (200, 308, 400, 404, 405, 415), (path, value, answer)
             json.dumps(answer)
+
+
+def turn_into_page_request(event: dict[str, Any]) -> None:
+    """Make a recorded event one that asks for the page."""
+    event["body"] = None
+    for place in (event, event["requestContext"], event["requestContext"].get("http", {})):
+        place |= {"httpMethod": "GET"} if "httpMethod" in place else {}
+        place |= {"method": "GET"} if "method" in place else {}
+        place |= {name: "/" for name in ("path", "rawPath") if name in place}
 
 
 @pytest.mark.parametrize("spelling", [str.lower, str.upper, str.title, str.swapcase])

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 import time
 
 from despam.errors import DespamError, RequestRefused
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 BODY_SECONDS = 10.0
+FAILURE_SECONDS = 5.0  # after a wiring that failed the next one waits: requests come faster than settings change
 TOO_SLOW = "The body did not arrive within 10 seconds; send it again."
 DRAIN_BYTES = 8 * LIMIT_BYTES  # read on and throw away, so that a client that only writes sees why it was refused
 THREAD_BYTES = 16 * 1024  # a larger body is worth a millisecond or more: it must not hold up the others
@@ -59,13 +61,33 @@ class App:
         self.body_seconds = BODY_SECONDS
         self.held_bytes = 0
         self.built: Api | None = None
+        self.failure: DespamError | None = None
+        self.try_again_at = 0.0
+        self.wiring = threading.Lock()
+        self.turn = asyncio.Lock()  # of the requests that wait for the wiring: one thread is enough for all
 
     @property
     def api(self) -> Api:
-        """The brain, wired when it is first needed."""
-        if self.built is None:
-            self.built = build(self.settings or from_environ(os.environ), self.metrics)
-        return self.built
+        """The brain, wired when it is first needed; a failure stands for FAILURE_SECONDS."""
+        with self.wiring:
+            if self.built is not None:
+                return self.built
+            if self.failure is not None and time.monotonic() < self.try_again_at:
+                raise self.failure.with_traceback(None)  # else each time would make it longer
+            try:
+                built = build(self.settings or from_environ(os.environ), self.metrics)
+            except DespamError as error:
+                self.failure, self.try_again_at = error, time.monotonic() + FAILURE_SECONDS
+                raise
+            self.built = built
+            return built
+
+    async def open(self) -> Api:
+        """Wire the brain beside the event loop, which is the host's where this is mounted: no lifespan comes there."""
+        async with self.turn:
+            if self.built is None:
+                await asyncio.get_running_loop().run_in_executor(None, lambda: self.api)
+            return self.api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope."""
@@ -82,7 +104,7 @@ class App:
         """Open the model before the first request, and say why when that cannot be."""
         await receive()
         try:
-            self.api  # noqa: B018  wires it
+            await self.open()
         except DespamError as error:
             self.log(write_event("not started", error=str(error)))
             await send({"type": "lifespan.startup.failed", "message": str(error)})
@@ -96,13 +118,16 @@ class App:
         start = time.perf_counter()
         request = read_request(scope)
         try:
-            api = self.built or self.api
+            api = self.built or await self.open()
         except DespamError as error:
             response = Unready().handle(request)
             self.log(write_event("not set up", id=response.request_id, error=str(error)))
             await self.send(response, True, send)
             self.record(request, response, start)
             return
+        except asyncio.CancelledError:
+            await self.say_stopping(Unready(), request, start, send)
+            raise
         close = False
         try:
             response = await self.work(api, request, receive)
@@ -113,11 +138,7 @@ class App:
             self.log(write_event("client went away"))
             return
         except asyncio.CancelledError:
-            # a server that stops cancels what had its time; whoever cancelled learns of it, the client too
-            response = refuse(api, request, RequestRefused(503, STOPPING))
-            with contextlib.suppress(Exception):
-                await self.send(response, True, send)
-            self.record(request, response, start)
+            await self.say_stopping(api, request, start, send)
             raise
         await self.send(response, close, send)
         self.record(request, response, start)
@@ -132,6 +153,13 @@ class App:
             return api.handle(request)
         finally:
             self.held_bytes -= len(request.body)
+
+    async def say_stopping(self, api: Api, request: Request, start: float, send: Send) -> None:
+        """Tell the client: a server that stops cancels what had its time, and learns itself that it did."""
+        response = refuse(api, request, RequestRefused(503, STOPPING))
+        with contextlib.suppress(Exception):
+            await self.send(response, True, send)
+        self.record(request, response, start)
 
     def record(self, request: Request, response: Response, start: float) -> None:
         """Count and log one answer."""

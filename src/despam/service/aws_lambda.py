@@ -69,6 +69,7 @@ class Door:
             api = self.open()
         try:
             request = read_event(event, api)
+            slash = find_missing_slash(event, request)
         except Exception as error:  # noqa: BLE001  the door: an event of no known form is the client's or the gateway's
             request = Request("POST", "/classify")
             refused = error if isinstance(error, RequestRefused) else RequestRefused(400, ODD_EVENT)
@@ -76,7 +77,6 @@ class Door:
         else:
             if "x-request-id" not in request.headers and (given := getattr(context, "aws_request_id", None)):
                 request.headers["x-request-id"] = given
-            slash = find_missing_slash(event, request)
             response = api.redirect(request, slash) if slash else api.handle(request)
         if len(response.body) > LIMIT_ANSWER_BYTES // 4 and is_too_long(response.body):
             response = api.refuse(request, RequestRefused(413, TOO_LONG))
@@ -209,7 +209,9 @@ def find_missing_slash(event: dict[str, Any], request: Request) -> str:
     """Find where to send a browser that asks for the page at `/prod`: its files are named relative to `/prod/`."""
     if request.path != "/" or request.method not in ("GET", "HEAD"):
         return ""
-    context = event.get("requestContext") or {}
+    context = event.get("requestContext")
+    if type(context) is not dict:
+        return ""
     stage = context.get("stage")
     raw = event.get("rawPath") or context.get("path")
     if type(stage) is str and ID_CHARACTERS.issuperset(stage) and raw == f"/{stage}":

@@ -25,14 +25,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+    from weakref import WeakSet
 
-    from despam.registry.reader import Reader
+    from despam.registry.reader import Pointer, Reader
 
 WAIT_SECONDS = 0.2  # what a warm answer waits for a look, at most
 FIRST_WAIT_SECONDS = 3.0  # what a start waits for the registry before the model at hand takes over
 EXIT_WAIT_SECONDS = 5.0
 NEVER = float("inf")
-LONGEST_PATIENCE = 32  # refresh periods between two downloads of a file that was refused
+LONGEST_PATIENCE = 8  # refresh periods between two downloads of a file that was refused: it may be mended any time
 
 
 class LiveModel:
@@ -61,7 +62,7 @@ class LiveModel:
         self.sha256 = ""
         self.checked_at: float | None = None
         self.next_look = -NEVER
-        self.refused_sha256 = ""
+        self.refused_etag: str | None = None  # of the pointer whose file was refused; another one is tried at once
         self.refused_because = ""
         self.refusals = 0
         self.ask_again_at = 0.0
@@ -203,33 +204,39 @@ class LiveModel:
             self.reader = Reader(self.registry_url or "")
         pointer = self.reader.fetch_pointer(self.etag)
         if pointer is not None and pointer.sha256 != self.sha256:
-            if pointer.sha256 == self.refused_sha256 and self.clock() < self.ask_again_at:
+            if pointer.etag == self.refused_etag and self.clock() < self.ask_again_at:
                 self._degrade(self.refused_because)  # storage may have been down in between
                 return
-            self._swap(pointer.sha256)
+            self._swap(pointer)
         if pointer is not None:
             self.etag = pointer.etag
         self._recover()
 
-    def _swap(self, sha256: str) -> None:
+    def _swap(self, pointer: Pointer) -> None:
         """Fetch a version beside the model that decides, then let it decide."""
         assert self.reader is not None
         try:
-            model = self.reader.fetch_model(sha256)
+            model = self.reader.fetch_model(pointer.sha256)
+        except StorageDown:
+            raise  # says nothing about the file: it is asked for again as soon as storage may be back
         except DespamError as error:
-            self.refused_because = self._reason_of(error)
-            self.refusals = self.refusals + 1 if sha256 == self.refused_sha256 else 0
-            self.refused_sha256 = sha256
-            self.ask_again_at = self.clock() + self.refresh_seconds * min(1 << self.refusals, LONGEST_PATIENCE) * 0.9
+            self._refuse(pointer, error)
             raise
         version = model.version  # counted here, so that no request does
         before = self.model.version if self.model is not None else ""
         with self.swapping:
-            self.sha256 = sha256
+            self.sha256 = pointer.sha256
             self.source = "registry"
             self.model = model
-        self.refused_sha256 = ""
+        self.refused_etag = None
         self.log(write_event("model", model=version, before=before, source="registry"))
+
+    def _refuse(self, pointer: Pointer, error: DespamError) -> None:
+        """Remember that a file is wrong: the periods until it is fetched again double, from one to LONGEST_PATIENCE."""
+        self.refused_because = self._reason_of(error)
+        self.refusals = self.refusals + 1 if pointer.etag == self.refused_etag else 0
+        self.refused_etag = pointer.etag
+        self.ask_again_at = self.clock() + self.refresh_seconds * min(1 << self.refusals, LONGEST_PATIENCE) * 0.9
 
     def _reason_of(self, error: DespamError) -> str:
         """Give an error's sentence without the registry's URL: /health is public."""
@@ -250,20 +257,33 @@ class LiveModel:
         self.reason = ""
 
 
+watched: WeakSet[LiveModel] | None = None  # those with a registry; one callback for all, however many were tried
+watching = allocate_lock()
+
+
 def look_after(live: LiveModel) -> None:
     """Give a forked child a thread of its own, and end the looks before the interpreter ends."""
-    import atexit
-    import weakref
+    global watched
+    with watching:
+        if watched is None:
+            import atexit
+            import weakref
 
-    known = weakref.ref(live)
+            watched = weakref.WeakSet()
+            os.register_at_fork(after_in_child=start_fresh)
+            atexit.register(stop_all)
+        watched.add(live)
 
-    def start_fresh() -> None:
-        if (there := known()) is not None:
-            there._start_fresh()
 
-    def stop() -> None:
-        if (there := known()) is not None:
-            there.stop()
+def start_fresh() -> None:
+    """Let every live model of a forked child begin anew."""
+    global watching
+    watching = allocate_lock()  # a thread of the parent's may have held it
+    for live in list(watched or ()):
+        live._start_fresh()
 
-    os.register_at_fork(after_in_child=start_fresh)
-    atexit.register(stop)
+
+def stop_all() -> None:
+    """End all looks."""
+    for live in list(watched or ()):
+        live.stop()
