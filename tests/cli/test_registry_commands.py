@@ -9,7 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from despam.cli import publish
+from despam.errors import PromotionLost
 from despam.registry import Registry
 from despam.registry.reader import model_path
 from tests.cli.conftest import Run, on_a_terminal
@@ -196,7 +199,32 @@ def test_a_gate_decides_over_a_promotion(
         assert "FAILS" in done.stderr and "gate.toml, line" in done.stderr and "nothing was promoted" in done.stderr
         assert done.stdout == ""
     again = despam("publish", "one.safetensors", "--registry", "r", "--promote", "--gate", "gate.toml")
-    assert again.returncode == code
+    assert (again.returncode, again.stdout) == (code, f"{files[0]}\n")
+    asked = json.loads(
+        despam("publish", "one.safetensors", "--registry", "r", "--promote", "--gate", "gate.toml", "--json").stdout
+    )
+    assert asked["version"] == files[0] and (asked["live"] is None) == bool(code)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_version_that_was_stored_is_named_though_its_promotion_failed(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_json: bool
+) -> None:
+    """Somebody else was faster: what was stored can be promoted by its name."""
+
+    def lose(*_: object) -> None:
+        raise PromotionLost("ben made another one live meanwhile")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Registry, "promote", lose)
+    arguments = ["one.safetensors", "--registry", "r", "--promote", *(["--json"] if as_json else [])]
+    done = CliRunner().invoke(publish.command, arguments)
+    assert isinstance(done.exception, PromotionLost)
+    if as_json:
+        stored = json.loads(done.stdout)
+        assert (stored["version"], stored["existed"], stored["live"]) == (files[0], False, None)
+    else:
+        assert done.stdout == f"{files[0]}\n"
 
 
 def test_a_gate_without_a_promotion_is_a_mistake(despam: Run, files: list[str]) -> None:

@@ -106,3 +106,11 @@ def test_an_error_with_its_traceback_has_its_own_code_too(tmp_path: Path) -> Non
     assert done.returncode == 3
     assert done.stderr.startswith("Traceback")
     assert done.stderr.splitlines()[-1].startswith("Error: none: cannot be opened")
+
+
+def test_behind_two_dashes_every_word_is_a_text(tmp_path: Path) -> None:
+    """`--debug` too: it is no option there, whatever stands before."""
+    done = shell("despam classify -m none -- --debug", tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
+    both = shell("despam classify -m none --debug -- --debug", tmp_path)
+    assert both.returncode == 3 and both.stderr.startswith("Traceback")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,7 @@ import pytest
 
 from despam.errors import StorageDown
 from despam.registry import Registry, folder
+from despam.registry.storage import Storage
 from tests.registry.conftest import Place
 
 Models = tuple[Path, Path, Path]
@@ -65,6 +70,80 @@ def test_a_lock_that_may_only_be_read_can_be_taken(registry: Registry, monkeypat
 
     monkeypatch.setattr(folder.os, "open", refuse)
     assert registry.promote("newest").changed
+
+
+def test_after_ctrl_c_the_lock_is_held_until_the_write_that_goes_on_has_ended(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else another process could write in between, and be written over."""
+    writes, go_on = threading.Event(), threading.Event()
+    replace = Storage.replace
+
+    def slow(self: Storage, path: str, data: bytes) -> None:
+        writes.set()
+        assert go_on.wait(60)
+        replace(self, path, data)
+
+    monkeypatch.setattr(Storage, "replace", slow)
+    old = registry.read_pointer_object()
+    assert old is not None
+    interrupting = threading.Thread(target=lambda: writes.wait(60) and os.kill(os.getpid(), signal.SIGINT))
+    interrupting.start()
+    with pytest.raises(KeyboardInterrupt):
+        registry.storage.swap("live.json", old.data + b" ", old)
+    interrupting.join()
+    assert not may_lock(registry)
+    go_on.set()
+    wait_for_lock(registry)
+    now = registry.storage.get("live.json")
+    assert now is not None and now.data == old.data + b" "
+
+
+def test_who_leaves_while_another_holds_the_lock_writes_nothing_later(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while waiting: the thread that waits takes the lock in the end, and gives it back."""
+    old = registry.read_pointer_object()
+    assert old is not None
+    held = folder.lock(registry.url)
+    waits, taken = threading.Event(), threading.Event()
+    interrupting = threading.Thread(target=lambda: waits.wait(60) and os.kill(os.getpid(), signal.SIGINT))
+    interrupting.start()
+    lock = folder.lock
+
+    def note(place: str) -> int:
+        waits.set()
+        descriptor = lock(place)
+        taken.set()
+        return descriptor
+
+    monkeypatch.setattr(folder, "lock", note)
+    with pytest.raises(KeyboardInterrupt):
+        registry.storage.swap("live.json", old.data + b" ", old)
+    interrupting.join()
+    os.close(held)
+    assert taken.wait(60)
+    wait_for_lock(registry)
+    now = registry.storage.get("live.json")
+    assert now is not None and now.data == old.data
+
+
+def wait_for_lock(registry: Registry) -> None:
+    """Wait until the thread that goes on has given the lock back; Python counts it as ended since the Ctrl-C."""
+    until = time.monotonic() + 60
+    while not may_lock(registry):
+        assert time.monotonic() < until, "the lock was never given back"
+        time.sleep(0.01)
+
+
+def may_lock(registry: Registry) -> bool:
+    """Say whether the folder's lock can be had at once."""
+    with Path(registry.url, folder.LOCK).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def test_a_lock_that_cannot_be_opened_is_a_sentence(registry: Registry) -> None:

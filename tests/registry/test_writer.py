@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from despam.errors import CorruptVersion, ModelError, PromotionLost, UnknownVersion
+from despam.errors import CorruptVersion, ModelError, PromotionLost, StorageDown, UnknownVersion
 from despam.registry import Registry
 from despam.registry.reader import model_path
+from despam.registry.storage import Storage
 from tests.registry.conftest import Place
 
 Models = tuple[Path, Path, Path]
@@ -223,6 +224,50 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(place: Place, 
     assert live is not None and live.version == versions[1]
     assert [entry.who for entry in registry.history()][1:] == ["ben"]
     assert registry.doctor() == []
+
+
+def test_ctrl_c_after_the_swap_does_not_hide_that_the_version_is_live(
+    folder_place: Place, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said to be live, with its entry still to be written."""
+    registry, versions = filled(folder_place, models)
+    create = Storage.create
+
+    def interrupted(self: Storage, path: str, data: bytes) -> bool:
+        if path.startswith("history/"):
+            raise KeyboardInterrupt
+        return create(self, path, data)
+
+    monkeypatch.setattr(Storage, "create", interrupted)
+    promoted = registry.promote(versions[0])
+    assert (promoted.changed, promoted.recorded) == (True, False)
+    live = registry.live()
+    assert live is not None and live.version == versions[0]
+    monkeypatch.undo()
+    registry.doctor(mend=True)
+    assert registry.doctor() == []
+
+
+@pytest.mark.parametrize("moment", ["swap", "get"])
+def test_ctrl_c_in_the_middle_of_a_swap_leaves_open_what_happened(
+    folder_place: Place, models: Models, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """While it is written, and while we look whether it was."""
+    registry, versions = filled(folder_place, models)
+    get = Storage.get
+
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    def swap(*_: object) -> bool:
+        monkeypatch.setattr(Storage, "get", interrupted)
+        return False
+
+    monkeypatch.setattr(Storage, "swap", interrupted if moment == "swap" else swap)
+    with pytest.raises(StorageDown, match="stopped; it is not known whether the promotion took effect"):
+        registry.promote(versions[0])
+    monkeypatch.setattr(Storage, "get", get)
+    assert registry.live() is None
 
 
 def test_of_two_first_promotions_at_once_one_wins(place: Place, models: Models) -> None:

@@ -35,8 +35,6 @@ RUNTIME = (3, 11)
 CARRIED = {"obstore"}  # packages beside the standard library that are in the zip
 MODEL_NAME = "despam/models/bundled.safetensors"
 DATE = (1980, 1, 1, 0, 0, 0)  # the oldest that a zip can say
-ZIPPED_LIMIT_BYTES = 9_000_000  # what we promise
-UNZIPPED_LIMIT_BYTES = 30_000_000
 LAMBDA_LIMIT_BYTES = 250 << 20
 
 # Runs in a fresh interpreter: what this process has interned before would change the bytes of a .pyc
@@ -190,7 +188,8 @@ def _compile(sources: dict[str, bytes]) -> tuple[dict[str, bytes], str]:
     ordered = {name: base64.b64encode(sources[name]).decode() for name in sorted(sources)}
     run = subprocess.run([python, "-I", "-S", "-c", COMPILE], input=json.dumps(ordered), capture_output=True, text=True)
     if run.returncode:
-        raise DeployError(f"{python} cannot compile the bundle: {run.stderr.strip().splitlines()[-1]}")
+        reason = run.stderr.strip().splitlines() or ["no reason given"]
+        raise DeployError(f"{python} cannot compile the bundle: {reason[-1]}")
     compiled = json.loads(run.stdout)
     return {_pyc_name(name): base64.b64decode(data) for name, data in compiled.items()}, ""
 

@@ -105,9 +105,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with the contract's exit code."""
     argv = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in argv
-    # --debug is taken wherever it stands: people add it to the end of the line that failed
-    argv = [word for word in argv if word != "--debug"]
+    debug, argv = take_debug(argv)
     streams.guard()
     try:
         code = start(["--debug", *argv] if debug else argv)
@@ -127,6 +125,13 @@ def run(arguments: list[str] | None = None) -> None:
     except BaseException as error:  # noqa: BLE001  the door: whatever else gets here is our bug
         fail(f"this is a bug in despam ({type(error).__name__}: {error}); --debug shows where.", 70, debug=debug)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def take_debug(argv: list[str]) -> tuple[bool, list[str]]:
+    """Take --debug wherever it stands before a `--`: people add it to the end of the line that failed."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    options = [word for word in argv[:end] if word != "--debug"]
+    return len(options) < end, [*options, *argv[end:]]
 
 
 def start(argv: list[str]) -> Any:

@@ -2,15 +2,21 @@
 
 Knows the options. The model is opened and scores a few texts before anything is written; publishing the same file twice
 is fine and says so. Nothing that runs changes until the version is promoted.
+
+Invariant: a version that was stored is printed, whatever becomes of its promotion.
 """
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from despam.cli.registry_screen import change_options, entry_json, registry_option, say_change
+
+if TYPE_CHECKING:
+    from despam.registry.writer import Promoted, Published
 
 
 @click.command(name="publish")
@@ -42,15 +48,22 @@ def command(model: str, registry: str, promote: bool, gate: str | None, why: str
         click.echo(f"{published.version} was there with broken bytes, which have been replaced.", err=True)
     elif published.existed:
         click.echo(f"{published.version} was there already, unchanged.", err=True)
-    if promote:
-        from despam.cli.promote import promote_through
+    try:
+        if promote:
+            from despam.cli.promote import promote_through
 
-        promoted = promote_through(opened, published.sha256, gate, why, who)
-    if as_json:
-        stored = {"version": published.version, "sha256": published.sha256, "size_bytes": published.size_bytes}
-        stored |= {"existed": published.existed, "live": entry_json(promoted.entry) if promoted else None}
-        click.echo(json.dumps(stored))
-        return
-    click.echo(published.version)
-    if promoted:
+            promoted = promote_through(opened, published.sha256, gate, why, who)
+    finally:
+        show(published, promoted, as_json)
+    if promoted and not as_json:
         say_change(promoted)
+
+
+def show(published: Published, promoted: Promoted | None, as_json: bool) -> None:
+    """Print what was stored; `live` is null where this run has not made it live, or was not told that it has."""
+    if not as_json:
+        click.echo(published.version)
+        return
+    stored = {"version": published.version, "sha256": published.sha256, "size_bytes": published.size_bytes}
+    stored |= {"existed": published.existed, "live": entry_json(promoted.entry) if promoted else None}
+    click.echo(json.dumps(stored))

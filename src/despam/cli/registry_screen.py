@@ -1,4 +1,4 @@
-"""What the commands of a registry share: the option, and how a version, an entry and a finding look on a terminal.
+"""What the commands of a registry share: their options, and how a version and a promotion look on a terminal.
 
 Knows words and columns. Knows nothing of storage: `despam.registry` does the work, and a running service notices a new
 live version by itself.
@@ -41,7 +41,7 @@ def change_options(function: F) -> F:
     return function
 
 
-def say_change(promoted: Promoted, refresh_hint: bool = True) -> None:
+def say_change(promoted: Promoted) -> None:
     """Say what is live now."""
     entry = promoted.entry
     if not promoted.changed:
@@ -49,8 +49,7 @@ def say_change(promoted: Promoted, refresh_hint: bool = True) -> None:
         return
     before = f" (before: {entry.before[:12]})" if entry.before else ""
     click.echo(f"{entry.version} is live{before}.", err=True)
-    if refresh_hint:
-        click.echo("Running services take it within their refresh time, 30 seconds unless set otherwise.", err=True)
+    click.echo("Running services take it within their refresh time, 30 seconds unless set otherwise.", err=True)
     if not promoted.recorded:
         click.echo(
             "Its entry of the history is still to be written: the next promotion or `despam doctor --mend` does.",

@@ -210,18 +210,31 @@ class Storage:
         return True
 
     def _swap_locked(self, path: str, data: bytes, old: Found) -> bool:
-        """Compare and write under a lock of the kernel's, which ends with the process however that ends."""
+        """Compare and write under a lock of the kernel's, which ends with the process however that ends.
+
+        Ctrl-C ends the wait for the thread that does it all; the lock is given back by that thread once it has written.
+        """
         from despam.registry import folder
 
-        lock = self.on_disk("locking", folder.lock)
+        left = False
+
+        def compare_and_write() -> bool:
+            lock = self.on_disk("locking", folder.lock)
+            try:
+                now = None if left else self.get(path)  # who has left while another held the lock changes nothing
+                if now is None or now.data != old.data:
+                    return False
+                self.replace(path, data)
+            finally:
+                os.close(lock)
+            return True
+
         try:
-            now = self.get(path)
-            if now is None or now.data != old.data:
-                return False
-            self.replace(path, data)
-        finally:
-            os.close(lock)
-        return True
+            swapped: bool = self._call(f"writing {path}", compare_and_write)
+        except KeyboardInterrupt:
+            left = True
+            raise
+        return swapped
 
     def _settle(self, path: str) -> None:
         """Bring a file of a folder to the disk, so that a promotion that was said to be done survives a power cut."""

@@ -302,11 +302,18 @@ class Registry:
         self._swap(base, entry)
         try:
             return Promoted(entry, recorded=self._record(entry))
-        except RegistryError:
+        except (RegistryError, KeyboardInterrupt):  # it is live: "stopped" would say that it is not
             return Promoted(entry, recorded=False)
 
     def _swap(self, base: Base, entry: Entry) -> None:
-        """Swap the pointer; find out what happened when the answer is not clear. Raises PromotionLost, StorageDown."""
+        """Swap the pointer; Ctrl-C in the middle leaves open what happened. Raises PromotionLost, StorageDown."""
+        try:
+            self._swap_for_sure(base, entry)
+        except KeyboardInterrupt:
+            raise StorageDown(f"stopped; {UNKNOWN}", self.url) from None
+
+    def _swap_for_sure(self, base: Base, entry: Entry) -> None:
+        """Swap the pointer, and find out what happened when the answer is not clear."""
         old, refused = base.found, None
         for _ in range(SWAP_ATTEMPTS):
             try:
@@ -315,8 +322,6 @@ class Registry:
                 refused = None
             except StorageDown as error:
                 refused = error
-            except KeyboardInterrupt:
-                raise StorageDown(f"stopped; {UNKNOWN}", self.url) from None
             now = self._look_again(refused)
             if self._is_done(now, entry):
                 return
