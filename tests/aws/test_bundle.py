@@ -265,11 +265,10 @@ def test_a_place_that_cannot_be_written_keeps_the_older_file(tmp_path: Path, mon
     target = tmp_path / "lambda.zip"
     target.write_bytes(b"older")
 
-    def full(self: Path, data: bytes) -> int:
-        self.touch()
+    def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     made = bundle.Bundle(b"newer", MACHINE, "0" * 12, 5, (), ())
     with pytest.raises(DeployError, match="No space left on device"):
         bundle.write(made, target)

@@ -588,15 +588,63 @@ def test_resume_refuses_lines_of_another_model_or_input(
     despam: Run, small_model: Path, sms: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "out.jsonl.part").write_text('{"n": 1}\n')
+    (tmp_path / "out.jsonl.part.json").write_text(json.dumps({"model": "000000000000"}))
     done = despam("classify", "-m", small_model, "--batch", sms, "-o", "out.jsonl", "--resume")
     assert done.returncode == 3
-    assert "what it was made of is not known; start anew without --resume" in done.stderr
-    note = {"model": "000000000000"}
-    (tmp_path / "out.jsonl.part.json").write_text(json.dumps(note))
-    done = despam("classify", "-m", small_model, "--batch", sms, "-o", "out.jsonl", "--resume")
-    assert "it was made with another model; start anew without --resume" in done.stderr
+    assert "it was made with another model; remove it to start anew, or name another output" in done.stderr
     assert (tmp_path / "out.jsonl.part").read_text() == '{"n": 1}\n'
+    (tmp_path / "out.jsonl.part").unlink()
     assert despam("classify", "-m", small_model, "--batch", sms, "-o", "out.jsonl").returncode == 0
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("out.jsonl.part", '{"n": 1}\n'),
+        ("out.jsonl.part", "half of somebody's download"),
+        ("out.jsonl.part.json", "{}"),
+        ("out.jsonl.part.json", "notes"),
+    ],
+)
+def test_a_file_of_somebody_elses_is_not_written_over(
+    despam: Run, small_model: Path, sms: Path, tmp_path: Path, name: str, content: str, resume: bool
+) -> None:
+    """Though it has the name that a batch would use on the way."""
+    (tmp_path / name).write_text(content)
+    more = ["--resume"] if resume else []
+    done = despam("classify", "-m", small_model, "--batch", sms, "-o", "out.jsonl", *more)
+    sentence = f"{name}: something else of that name is there; move it away, or name another output"
+    assert (done.returncode, done.stderr) == (3, f"Error: {sentence}\n")
+    assert (tmp_path / name).read_text() == content
+    assert sorted(path.name for path in tmp_path.glob("out*")) == [name]
+
+
+def test_rows_of_a_run_that_was_stopped_are_not_thrown_away_where_resume_is_forgotten(
+    despam: Run, small_model: Path, tmp_path: Path
+) -> None:
+    """They may be hours of work: how many there are is said, and the three ways on."""
+    rows = [json.dumps({"n": n, "text": f"win {n * 7919 % 99991:05}"}) + "\n" for n in range(1000, 10000)]
+    (tmp_path / "in.jsonl.gz").write_bytes(gzip.compress("".join(rows).encode(), 0)[:-100])
+    words = stopped_by_damage(despam, small_model, "in.jsonl.gz")
+    kept = (tmp_path / "out.jsonl.part").read_bytes()
+    done = despam(*words)
+    counted = f"out.jsonl.part: it keeps the verdicts on {len(kept.splitlines()):,} rows of a run that was stopped"
+    assert (done.returncode, done.stderr) == (
+        3,
+        f"Error: {counted}; add --resume, or remove it, or name another output\n",
+    )
+    assert (tmp_path / "out.jsonl.part").read_bytes() == kept
+
+
+def test_a_run_that_was_killed_before_its_first_row_leaves_nothing_to_remove(
+    despam: Run, small_model: Path, sms: Path, tmp_path: Path
+) -> None:
+    """Its note and half a line keep no verdict."""
+    (tmp_path / "out.jsonl.part").write_text('{"cla')
+    (tmp_path / "out.jsonl.part.json").write_text(json.dumps({"model": "000000000000"}))
+    assert despam("classify", "-m", small_model, "--batch", sms, "-o", "out.jsonl").returncode == 0
+    assert len(lines(tmp_path / "out.jsonl")) == 600
 
 
 def stopped_by_damage(despam: Run, model: Path, source: str) -> list[object]:
@@ -619,7 +667,7 @@ def test_resume_refuses_an_input_of_equal_size_that_holds_something_else(
     source.write_bytes(gzip.compress("".join(reversed(rows)).encode(), 0)[:-100])
     done = despam(*words, "--resume")
     assert done.returncode == 3
-    assert "out.jsonl.part: it was made with an input that held something else; start anew" in done.stderr
+    assert "out.jsonl.part: it was made with an input that held something else; remove it to start" in done.stderr
     assert (tmp_path / "out.jsonl.part").read_bytes() == kept
     (tmp_path / "copy").rename(source)
     os.utime(source, (1, 1))
@@ -629,7 +677,7 @@ def test_resume_refuses_an_input_of_equal_size_that_holds_something_else(
     (tmp_path / "out.jsonl.part.json").write_text(json.dumps(note))
     done = despam(*words, "--resume")
     assert done.returncode == 3
-    assert "an earlier despam made it and did not note what the input held; start anew" in done.stderr
+    assert "an earlier despam made it and did not note what the input held; remove it to start" in done.stderr
 
 
 def test_the_digest_reads_all_of_a_small_file_and_pieces_of_a_large_one(tmp_path: Path) -> None:

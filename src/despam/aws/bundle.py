@@ -26,6 +26,7 @@ from pathlib import Path
 
 from despam.aws import kernel, wheels
 from despam.core.model import load
+from despam.core.writing import replace_file
 from despam.errors import DeployError
 
 ENTRY = "despam.service.aws_lambda"
@@ -108,15 +109,10 @@ def _gather(architecture: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
 
 def write(bundle: Bundle, path: str | os.PathLike[str]) -> None:
     """Put the zip at `path`; an older file stays until the new one is whole."""
-    target = Path(path)
-    scratch = target.with_name(f".{target.name}.part")
     try:
-        scratch.write_bytes(bundle.data)
-        scratch.replace(target)
+        replace_file(path, bundle.data)
     except OSError as error:
-        raise DeployError(f"{target}: cannot be written ({error.strerror}); choose another place with -o.") from error
-    finally:
-        scratch.unlink(missing_ok=True)
+        raise DeployError(f"{path}: cannot be written ({error.strerror}); choose another place with -o.") from error
 
 
 def closure(root: Path, entry: str = ENTRY) -> dict[str, Path]:

@@ -112,13 +112,10 @@ def is_message_of(output: Path, folder: Path) -> bool:
 
 def write_beside(path: str, content: str) -> None:
     """Write a text file so that an existing one stays whole until the new one is."""
+    from despam.core.writing import replace_file
     from despam.errors import EvaluationError
 
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        beside.write_text(content, encoding="utf-8")
-        beside.replace(target)
+        replace_file(path, content.encode())
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise EvaluationError(f"{path}: cannot be written ({error.strerror}); name another file") from None

@@ -8,12 +8,12 @@ Invariant: a file that is not this page's own is never written over, and an inte
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import click
 
+from despam.core.writing import replace_file
 from despam.errors import SettingError
 
 # what may stand in a policy unquoted and means one place only: no query, no user, no characters that end a directive
@@ -50,9 +50,7 @@ def command(api: str, folder: Path) -> None:
         refuse_foreign(folder, files)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            beside = folder / f".{name}.{os.getpid()}"
-            beside.write_bytes(content)
-            beside.replace(folder / name)
+            replace_file(folder / name, content)
     except OSError as error:
         raise SettingError(f"{folder}: cannot be written to ({error.strerror}); name another folder with -o.") from None
     if api.startswith("http:") and not LOOPBACK.match(api):

@@ -3,7 +3,8 @@
 Knows OUT.part, which begins with whole lines of the first rows, and the note beside it, OUT.part.json: model, input,
 options, and a digest of what the input holds. Knows nothing of rows or verdicts.
 
-Invariant: lines of another model, another input or other options are never gone on behind.
+Invariant: lines of another model, another input or other options are never gone on behind; neither rows that a run has
+left nor a file that is not ours are written over.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from despam.core.writing import replace_file
 from despam.corpus.folders import walk
 from despam.errors import SettingError
 
@@ -68,16 +70,17 @@ def places(size: int) -> Iterator[int]:
 @contextmanager
 def open_part(part: Path, note: dict[str, Any], *, resume: bool) -> Iterator[tuple[IO[bytes], int, int]]:
     """Open OUT.part behind its last whole line; give it, and the rows and errors of the lines before."""
+    refuse_foreign(part)
     with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
         lock(part, file)
-        rows, errors, end = whole_lines(part) if resume else (0, 0, 0)
+        rows, errors, end = whole_lines(part)
         if rows:
-            check_note(part, note)
+            check_rows(part, note, rows, resume=resume)
         # emptied before the note is: a run that is killed in between must not leave other lines beside this note
         file.truncate(end)
         file.seek(end)
         if not rows:
-            note_path(part).write_text(json.dumps(note), encoding="utf-8")
+            replace_file(note_path(part), json.dumps(note).encode())
         yield file, rows, errors
 
 
@@ -106,17 +109,36 @@ def whole_lines(part: Path, start: int = 0) -> tuple[int, int, int]:
     return rows, errors, end
 
 
-def check_note(part: Path, note: dict[str, Any]) -> None:
-    """Refuse to go on with another model, input or option than the lines there were made with."""
+def refuse_foreign(part: Path) -> None:
+    """Refuse to write over what only has the name of ours."""
+    there = [path for path in (part, note_path(part)) if path.exists() and path.stat().st_size]
+    if there and read_note(part) is None:
+        raise SettingError(f"{there[0]}: something else of that name is there; move it away, or name another output")
+
+
+def check_rows(part: Path, note: dict[str, Any], rows: int, *, resume: bool) -> None:
+    """Refuse to throw away rows that an earlier run has left, or to go on behind other ones."""
+    if not resume:
+        kept = f"it keeps the verdicts on {rows:,} rows of a run that was stopped"
+        raise SettingError(f"{part}: {kept}; add --resume, or remove it, or name another output")
+    check_note(part, read_note(part) or {}, note)
+
+
+def read_note(part: Path) -> dict[str, Any] | None:
+    """Read the note beside OUT.part; None when there is none of ours."""
     try:
-        before = json.loads(note_path(part).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        before = None
-    if not isinstance(before, dict):
-        raise SettingError(f"{part}: what it was made of is not known; start anew without --resume")
+        note = json.loads(note_path(part).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return note if isinstance(note, dict) and "model" in note else None
+
+
+def check_note(part: Path, before: dict[str, Any], note: dict[str, Any]) -> None:
+    """Refuse to go on with another model, input or option than the lines there were made with."""
     for key, value in note.items():
+        if before.get(key) == value:
+            continue
+        what = f"it was made with {DIFFERENCES.get(key, 'other options')}"
         if key not in before and key == "content":
-            raise SettingError(f"{part}: an earlier despam made it and did not note what the input held; start anew")
-        if before.get(key) != value:
-            what = DIFFERENCES.get(key, "other options")
-            raise SettingError(f"{part}: it was made with {what}; start anew without --resume")
+            what = "an earlier despam made it and did not note what the input held"
+        raise SettingError(f"{part}: {what}; remove it to start anew, or name another output")

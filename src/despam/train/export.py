@@ -1,17 +1,14 @@
 """Write a model file: the only place that does.
 
 Knows the names in docs/model-file.md and the safetensors package. The same tensors and metadata give the same
-bytes: keys are sorted, numbers are Python's shortest form. A file is written under a temporary name beside its
-place and renamed.
+bytes: keys are sorted, numbers are Python's shortest form. How a file is put in place is `core/writing.py`'s.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import struct
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from despam.core.metadata import FORMAT
+from despam.core.writing import replace_file
 from despam.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -56,26 +54,12 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, NDArray[Any]], met
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Put bytes in place of a file, whole or not at all. Raises DataError."""
-    target = Path(path)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        replace_file(path, data)
     except OSError as error:
-        raise DataError(
-            f"cannot be written ({error.strerror}); give a path in a folder that exists", str(target)
-        ) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise DataError(f"cannot be written ({error.strerror}); free space or give another path", str(target)) from None
-    except BaseException:  # Ctrl-C too leaves no half-written file behind
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
+        there = Path(path).parent.is_dir()
+        step = "free space or give another path" if there else "give a path in a folder that exists"
+        raise DataError(f"cannot be written ({error.strerror}); {step}", str(path)) from None
 
 
 def quantise(values: Floats, kind: str = "int8") -> tuple[NDArray[Any], float]:
