@@ -11,11 +11,13 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from despam.errors import ServeError
 from despam.service import server
+from despam.service.asgi import create_app
 from despam.service.settings import Settings
 
 from .conftest import HttpDoor, wait_for
@@ -37,6 +39,30 @@ def test_sigterm_finishes_the_requests_under_way() -> None:
     assert (status, json.loads(answer)["status"]) == (200, "success")
     assert door.process.wait(10) in (0, -signal.SIGTERM)
     door.close()
+
+
+def test_with_workers_the_parent_looks_for_no_new_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers nobody; each worker looks for itself."""
+    looking: list[bool] = []
+
+    class Supervisor:
+        """In place of uvicorn's, which would start processes."""
+
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def run(self) -> None:
+            """Note whether the parent's thread is still there."""
+            looking.append(live.thread is not None and live.thread.is_alive())
+
+    monkeypatch.setattr("uvicorn.supervisors.Multiprocess", Supervisor)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    app = create_app(Settings(registry_url=str(tmp_path)), lambda _: None)
+    live: Any = app.api.live
+    assert live.thread.is_alive()
+    with socket.socket() as sock:
+        server.run(app, sock, workers=2)
+    assert looking == [False]
 
 
 def test_what_outlasts_the_grace_period_is_refused_in_words() -> None:

@@ -62,10 +62,18 @@ def command(
     card = describe(carried, paths)
     data = pack(carried, card, quantise)
     made = Model.from_bytes(data, str(output))
-    facts: dict[str, Any] = {
-        "file": str(output),
-        "size_bytes": len(data),
-        "model": made.version,
+    facts: dict[str, Any] = {"file": str(output), "size_bytes": len(data), "model": made.version, **facts_of(carried)}
+    if quantise:
+        facts |= compare(Model.from_bytes(pack(carried, card)), made, messages)
+    write_bytes(output, data)
+    for note in carried.notes:
+        click.echo(f"Note: {note}.", err=True)
+    click.echo(json.dumps(facts) if as_json else in_words(facts))
+
+
+def facts_of(carried: Carried) -> dict[str, Any]:
+    """Say what the pickles held."""
+    return {
         "classifier": carried.classifier,
         "classes": carried.classes,
         "spam_label": carried.spam_label,
@@ -73,12 +81,6 @@ def command(
         "sklearn": carried.sklearn,
         "notes": carried.notes,
     }
-    if quantise:
-        facts |= compare(Model.from_bytes(pack(carried, card)), made, messages)
-    write_bytes(output, data)
-    for note in carried.notes:
-        click.echo(f"Note: {note}.", err=True)
-    click.echo(json.dumps(facts) if as_json else in_words(facts))
 
 
 def in_words(facts: dict[str, Any]) -> str:

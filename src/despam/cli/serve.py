@@ -6,7 +6,13 @@ warnings and the log, one JSON line a request, to stderr. Opens no browser, and 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
+
+if TYPE_CHECKING:
+    from despam.service.asgi import App
+    from despam.service.settings import Settings
 
 LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 
@@ -26,17 +32,7 @@ LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 )
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes that answer.")
 @click.pass_context
-def command(
-    ctx: click.Context,
-    model_path: str | None,
-    registry_url: str | None,
-    refresh_seconds: str,
-    origins: str,
-    api_key: str | None,
-    host: str,
-    port: int,
-    workers: int,
-) -> None:
+def command(ctx: click.Context, /, host: str, port: int, workers: int, **options: Any) -> None:
     """Run page and API on this machine.
 
     Ends on Ctrl-C or SIGTERM, after the requests under way. Each flag but host, port and workers can be set in the
@@ -48,36 +44,47 @@ def command(
         despam serve
         despam serve --model sms.safetensors --port 8080
     """
-    from despam.errors import MissingExtra
-    from despam.service.settings import Settings, read_origins, read_seconds
-
-    # a flag of one kind overrules the environment of the other
-    flags = [ctx.get_parameter_source(name) for name in ("model_path", "registry_url")]
-    if flags == [click.core.ParameterSource.COMMANDLINE] * 2:
-        raise click.UsageError("--model and --registry are two answers to one question; give one of them.")
-    if flags[0] is click.core.ParameterSource.COMMANDLINE:
-        registry_url = None
-    elif flags[1] is click.core.ParameterSource.COMMANDLINE:
-        model_path = None
-    settings = Settings(model_path, registry_url, read_seconds(refresh_seconds), read_origins(origins), api_key)
+    settings = read_settings(ctx, options)
     try:
         from despam.service import server
         from despam.service.asgi import create_app
     except ModuleNotFoundError as error:
         if error.name not in ("uvicorn", "httptools", "uvloop"):
             raise
+        from despam.errors import MissingExtra
+
         raise MissingExtra("despam serve", "serve") from None
     app = create_app(settings)
-    live = app.api.live
-    model = live.current()
-    status = live.status()
+    app.api  # noqa: B018  opens the model: one that cannot be read is said before anything listens
     sock = server.bind(host, port)
-    address = server.name_address(sock)
-    if host not in LOOPBACK and not settings.api_key:
+    greet(app, host, server.name_address(sock))
+    server.run(app, sock, workers)
+
+
+def read_settings(ctx: click.Context, options: dict[str, Any]) -> Settings:
+    """Read the settings; of model and registry a flag of one kind overrules the environment of the other."""
+    from despam.service.settings import Settings, read_origins, read_seconds
+
+    flags = [ctx.get_parameter_source(name) for name in ("model_path", "registry_url")]
+    if flags == [click.core.ParameterSource.COMMANDLINE] * 2:
+        raise click.UsageError("--model and --registry are two answers to one question; give one of them.")
+    if flags[0] is click.core.ParameterSource.COMMANDLINE:
+        options["registry_url"] = None
+    elif flags[1] is click.core.ParameterSource.COMMANDLINE:
+        options["model_path"] = None
+    options["refresh_seconds"] = read_seconds(options["refresh_seconds"])
+    options["origins"] = read_origins(options["origins"])
+    return Settings(**options)
+
+
+def greet(app: App, host: str, address: str) -> None:
+    """Say what is served and where, and what there is to be warned of."""
+    status = app.api.live.status()
+    if host not in LOOPBACK and not app.api.api_key:
         click.echo(
             f"Warning: {host} can be reached from other machines, and no API key is asked for; see --api-key.", err=True
         )
     if status["degraded"]:
         click.echo(f"Warning: {status.get('reason') or 'the service is degraded'}", err=True)
-    click.echo(f"despam serves the {status['source']} model {model.version} on {address} (Ctrl-C ends it)")
-    server.run(app, sock, workers)
+    model = app.api.live.current().version
+    click.echo(f"despam serves the {status['source']} model {model} on {address} (Ctrl-C ends it)")
