@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -15,13 +16,11 @@ from despam.evaluate import intervals
 
 @settings(deadline=None)
 @given(st.integers(1, 5000), st.data())
-def test_clopper_pearson_is_scipys(total: int, data: st.DataObject) -> None:
-    """Clopper-Pearson equals scipy's exact interval."""
+def test_the_exact_upper_bound_is_scipys(total: int, data: st.DataObject) -> None:
+    """Clopper and Pearson's, one-sided at 95 %: the upper end of scipy's two-sided 90 %."""
     hits = data.draw(st.integers(0, total))
-    low, high = intervals.clopper_pearson(hits, total)
-    expected = binomtest(hits, total).proportion_ci(0.95, "exact")
-    assert low == pytest.approx(expected.low, abs=1e-9)
-    assert high == pytest.approx(expected.high, abs=1e-9)
+    expected = binomtest(hits, total).proportion_ci(0.9, "exact")
+    assert intervals.upper_bound(hits, total) == pytest.approx(expected.high, abs=1e-9)
 
 
 @settings(deadline=None)
@@ -48,6 +47,18 @@ def test_mcnemar_is_the_exact_binomial_test(old: int, new: int) -> None:
     """McNemar's p-value is that of a fair coin."""
     expected = binomtest(old, old + new, 0.5).pvalue if old + new else 1.0
     assert intervals.mcnemar(old, new) == pytest.approx(float(expected), abs=1e-9)
+
+
+@pytest.mark.parametrize("counts", [(0, 60), (60, 0), (0, 900), (1, 80), (3, 200), (10, 300), (400, 700), (30, 31)])
+def test_a_small_p_is_as_exact_as_a_large_one(counts: tuple[int, int]) -> None:
+    """Skewed counts, compared relatively: 0 against 60 is 1.7e-18 and not 0."""
+    expected = float(binomtest(counts[0], sum(counts), 0.5).pvalue)
+    assert intervals.mcnemar(*counts) == pytest.approx(expected, rel=1e-8, abs=0)
+
+
+def test_no_p_is_zero() -> None:
+    """Below what a number can hold it is the least one."""
+    assert intervals.mcnemar(0, 5_000) == sys.float_info.min
 
 
 def test_zero_lost_in_n_means_at_most_three_in_n() -> None:

@@ -1,9 +1,9 @@
 """How far a measured figure can be from the truth.
 
-Knows the binomial intervals (Wilson for showing, Clopper-Pearson for promising), the bootstrap over clusters of
-near-repeats, and the exact McNemar test. Refuses to know what is being counted.
+Knows Wilson's interval for showing, the exact one-sided bound of Clopper and Pearson for promising, the bootstrap over
+clusters of near-copies, and the exact McNemar test. Refuses to know what is being counted.
 
-Invariants: Clopper-Pearson never covers less than it says; the bootstrap draws whole clusters, never single
+Invariants: the exact bound never covers less than it says; the bootstrap draws whole clusters, never single
 messages, and the same seed gives the same interval.
 
 The incomplete beta function is the continued fraction of Numerical Recipes (Press et al., 6.4), evaluated by Lentz's
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import repeat
@@ -84,16 +85,6 @@ def beta_quantile(share: float, a: float, b: float) -> float:
     return (low + high) / 2
 
 
-def clopper_pearson(hits: int, total: int, confidence: float = 0.95) -> Interval:
-    """Give the exact two-sided interval for `hits` of `total`."""
-    if total <= 0:
-        return 0.0, 1.0
-    tail = (1 - confidence) / 2
-    low = 0.0 if hits == 0 else beta_quantile(tail, hits, total - hits + 1)
-    high = 1.0 if hits == total else beta_quantile(1 - tail, hits + 1, total - hits)
-    return low, high
-
-
 def upper_bound(hits: int, total: int, confidence: float = 0.95) -> float:
     """Give the exact one-sided upper bound: zero hits in n mean at most about 3/n."""
     if total <= 0 or hits >= total:
@@ -102,14 +93,14 @@ def upper_bound(hits: int, total: int, confidence: float = 0.95) -> float:
 
 
 def mcnemar(only_old_right: int, only_new_right: int) -> float:
-    """Give the exact two-sided p-value that two models differ only by chance."""
+    """Give the exact two-sided p-value that two models differ only by chance; never 0, at least 2.2e-308."""
     total = only_old_right + only_new_right
     if total == 0:
         return 1.0
     fewer = min(only_old_right, only_new_right)
-    # P(X <= fewer) for a fair coin is the incomplete beta function at one half
-    tail = 1.0 - beta_share(fewer + 1, total - fewer, 0.5) if fewer < total else 1.0
-    return min(1.0, 2 * tail)
+    # P(X <= fewer) for a fair coin; 1 - P(X > fewer) would cancel to 0 from 0 against 60 on
+    tail = beta_share(total - fewer, fewer + 1, 0.5)
+    return min(1.0, max(2 * tail, sys.float_info.min))
 
 
 def cluster_weights(clusters: Sequence[int], rng: random.Random) -> list[int]:
