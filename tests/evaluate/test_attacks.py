@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from despam.errors import EvaluationError
-from despam.evaluate.attack_tables import LOOK_ALIKES, SYNONYMS
+from despam.evaluate.attack_tables import EMOJI, LOOK_ALIKES, SYNONYMS
 from despam.evaluate.attacks import ATTACKS, WHITE_BOX, Arms, alter, check_names, good_words
 from despam.evaluate.measure import measure
 from despam.evaluate.resistance import resist
@@ -127,3 +127,11 @@ def test_good_words_come_as_often_as_they_occur() -> None:
     """Frequency is kept."""
     assert good_words(["a lunch", "a tea"]) == ["a", "lunch", "a", "tea"]
     assert len(good_words(["word " * 1000] * 100)) == 20_000
+
+
+def test_an_emoji_stands_behind_every_second_word() -> None:
+    """Blanks stay as they are; a megabyte without any is one word (two hours, once, of trying each start)."""
+    made = alter("emoji", " one two\n\tthree  four five ", Arms())
+    emoji = f"({'|'.join(EMOJI)})"
+    assert re.fullmatch(rf" one two {emoji}\n\tthree  four {emoji} five ", made)
+    assert alter("emoji", "a" * 1_000_000, Arms()) == "a" * 1_000_000

@@ -1,4 +1,4 @@
-"""Cuts keep near-repeats together, and the model measured has not seen the message."""
+"""Cuts keep near-copies together, and the model measured has not seen the message."""
 
 from __future__ import annotations
 
@@ -85,7 +85,16 @@ def test_a_class_of_three_messages_cannot_be_cut_in_five(word_model: Any, rows: 
         split.cross_validate(rows(["a", "b", "c"], [str(i) for i in range(30)]), Remember(word_model), 5)
 
 
-def test_a_source_left_out_leaves_with_its_near_repeats(word_model: Any, rows: Any) -> None:
+def test_a_class_of_near_copies_leaves_nothing_to_learn_from(word_model: Any, rows: Any) -> None:
+    """They share a fold; said before a model is trained on one class."""
+    fit = Remember(word_model)
+    ham = ["".join(random.Random(i).choices("abcdefghij", k=30)) for i in range(20)]
+    with pytest.raises(EvaluationError, match=r"to learn from without fold \d \(near-copies .*, there is no spam"):
+        split.cross_validate(rows(["win a prize at the new casino"] * 5, ham), fit, 2)
+    assert all({row.label for row in given} == {"spam", "ham"} for given in fit.given)
+
+
+def test_a_source_left_out_leaves_with_its_near_copies(word_model: Any, rows: Any) -> None:
     """A message that is also elsewhere is not learnt from."""
     one, other = many(rows, "one"), many(rows, "other")
     other += rows([one[0].text.upper()], [], "other")

@@ -1,4 +1,4 @@
-"""Measuring: figures, near-repeats, promises, attacks, comparisons, the report and the gate.
+"""Measuring: figures, near-copies, promises, attacks, comparisons, the report and the gate.
 
 Knows a model only as a thing that classifies texts, and data only as labelled rows. Refuses to know how a model is
 trained: whoever wants cross-validation hands in a function `fit(rows) -> Model`. Standard library only, so that a

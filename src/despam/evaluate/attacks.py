@@ -12,6 +12,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
 from despam.errors import EvaluationError
@@ -124,7 +125,9 @@ def _truncate(text: str, _rng: random.Random, _arms: Arms) -> str:
 
 def _emoji(text: str, rng: random.Random, _arms: Arms) -> str:
     """Put an emoji behind every second word."""
-    return re.sub(r"(\S+\s+\S+)", lambda m: f"{m[0]} {rng.choice(EMOJI)}", text)
+    words = count(1)
+    # word by word: a pattern of two words tries a run without blanks from each of its letters on
+    return re.sub(r"\S+", lambda m: m[0] if next(words) % 2 else f"{m[0]} {rng.choice(EMOJI)}", text)
 
 
 def _upper(text: str, _rng: random.Random, _arms: Arms) -> str:

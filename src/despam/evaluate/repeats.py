@@ -1,7 +1,7 @@
 """Which messages are the same, or nearly so.
 
 Knows texts only. Two are repeats when their normal forms (`corpus.normal`: letters and digits only) are equal, and
-near-repeats when the Jaccard similarity of the sets of 5-character shingles of these forms is at least 0.8.
+near-copies when the Jaccard similarity of the sets of 5-character shingles of these forms is at least 0.8.
 
 Candidates come from MinHash: each set is hashed once, the hash space is cut into 64 parts, the least hash of each part
 is kept (one permutation hashing; an empty part borrows from the next: Shrivastava and Li, 2014), and 16 bands of

@@ -40,7 +40,7 @@ def resist(
     """
     chosen = check_names(names)
     ranking = metrics.Ranking([row.score for row in rows], [row.spam for row in rows])
-    threshold = ranking.score_at(RATE)
+    cutoff_score = ranking.score_at(RATE)
     rng = random.Random(seed)
     spam = _sample([row for row in rows if row.spam], max(1, MOST_SPAM // part_of), rng)
     ham = _sample([row for row in rows if not row.spam], max(1, MOST_HAM // part_of), rng)
@@ -50,11 +50,11 @@ def resist(
         if progress:
             progress(name)
         most = max(1, MOST_WHITE_BOX // part_of) if name in WHITE_BOX else MOST_SPAM
-        attacks[name] = under(name, model, spam[:most], ham[:most], threshold, arms, seed)
-    clean = sum(row.score > threshold for row in spam)
+        attacks[name] = under(name, model, spam[:most], ham[:most], cutoff_score, arms, seed)
+    clean = sum(row.score > cutoff_score for row in spam)
     return {
         "rate": RATE,
-        "cutoff_score": threshold,
+        "cutoff_score": cutoff_score,
         "clean": clean,
         "clean_recall": _share(clean, len(spam)),
         "spam": len(spam),
@@ -69,21 +69,21 @@ def under(
     model: Model,
     spam: Sequence[Measured],
     ham: Sequence[Measured],
-    threshold: float,
+    cutoff_score: float,
     arms: Arms,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Measure one attack on some spam and ham."""
-    clean = sum(row.score > threshold for row in spam)
-    caught = sum(model.score(alter(name, row.text, arms, seed, i)) > threshold for i, row in enumerate(spam))
-    lost = sum(model.score(alter(name, row.text, arms, seed, i)) > threshold for i, row in enumerate(ham))
+    clean = sum(row.score > cutoff_score for row in spam)
+    caught = sum(model.score(alter(name, row.text, arms, seed, i)) > cutoff_score for i, row in enumerate(spam))
+    lost = sum(model.score(alter(name, row.text, arms, seed, i)) > cutoff_score for i, row in enumerate(ham))
     counts = {
         "spam": len(spam),
         "caught": caught,
         "clean": clean,
         "ham": len(ham),
         "lost": lost,
-        "lost_clean": sum(row.score > threshold for row in ham),
+        "lost_clean": sum(row.score > cutoff_score for row in ham),
     }
     return shares(ATTACKS[name][0], counts)
 

@@ -3,7 +3,7 @@
 Knows rows and a function `fit(rows) -> Model`, which the caller brings (this layer lies below training). Refuses to
 know how a model is made.
 
-Invariant: near-repeats stay on one side of every cut. With the same seed the cuts are the same, whatever the order of
+Invariant: near-copies stay on one side of every cut. With the same seed the cuts are the same, whatever the order of
 the rows' sources.
 """
 
@@ -55,7 +55,7 @@ def cross_validate(
     progress: Callable[[str], None] | None = None,
     judge: Judge | None = None,
 ) -> list[Measured]:
-    """Measure every row by a model that has not learnt from it, nor from a near-repeat of it."""
+    """Measure every row by a model that has not learnt from it, nor from a near-copy of it."""
     require_both(rows, least=count)
     order, clusters = in_order(rows)
     fold_of = [0] * len(rows)
@@ -66,7 +66,9 @@ def cross_validate(
         if progress:
             progress(f"fold {fold + 1} of {count}")
         held = [i for i, f in enumerate(fold_of) if f == fold]
-        model = fit([row for row, f in zip(rows, fold_of, strict=True) if f != fold])
+        training = [row for row, f in zip(rows, fold_of, strict=True) if f != fold]
+        require_both(training, f"what is left to learn from without fold {fold + 1} (near-copies share a fold)")
+        model = fit(training)
         found = measure(model, [rows[i] for i in held])
         if judge:
             judge(model, found)
@@ -87,7 +89,7 @@ def leave_one_source_out(
     progress: Callable[[str], None] | None = None,
     judge: Judge | None = None,
 ) -> list[Measured]:
-    """Measure each source by a model trained on the others, without near-repeats of the source's messages."""
+    """Measure each source by a model trained on the others, without near-copies of the source's messages."""
     sources = sorted({row.source for row in rows})
     if len(sources) < 2:
         raise EvaluationError(
