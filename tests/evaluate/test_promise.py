@@ -190,16 +190,40 @@ def test_unsure_lies_between_two_rates() -> None:
     rng = random.Random(9)
     ham = [rng.gauss(0, 1) for _ in range(3000)]
     spam = [rng.gauss(2, 1) for _ in range(3000)]
-    low, high = promise.unsure_from_rates(ham, spam, 0.01, 0.05)
+    found = promise.unsure_from_rates(ham, spam, 0.01, 0.05)
+    low, high = found.low, found.high
     assert low < high
     assert sum(s >= high for s in ham) / 3000 <= 0.01
     assert sum(s <= low for s in spam) / 3000 <= 0.05
     apart = promise.unsure_from_rates(ham, [s + 20 for s in spam], 0.01, 0.05)
-    assert apart[0] == apart[1]
+    assert apart.low == apart.high
     # all between the two ends of the overlap keep both rates: the cutoff itself where it lies there
-    assert promise.unsure_from_rates(ham, [s + 20 for s in spam], 0.01, 0.05, 9.0) == (9.0, 9.0)
+    inside = promise.unsure_from_rates(ham, [s + 20 for s in spam], 0.01, 0.05, 9.0)
+    assert (inside.low, inside.high) == (9.0, 9.0)
     top = promise.cutoff(ham, 0.01).cutoff_score
-    assert promise.unsure_from_rates(ham, [s + 20 for s in spam], 0.01, 0.05, -50.0) == (top, top)
+    below = promise.unsure_from_rates(ham, [s + 20 for s in spam], 0.01, 0.05, -50.0)
+    assert (below.low, below.high) == (top, top)
+
+
+def test_both_ends_of_the_band_say_what_is_promised_or_what_the_data_support() -> None:
+    """3,000 real messages carry 1 in 500, 60 spam no 1 in 100."""
+    ham, spam = [i / 3_000 for i in range(3_000)], [1 + i / 60 for i in range(60)]
+    assert promise.unsure_from_rates(ham, spam, 1 / 500, 1 / 100).sentences == [
+        "surely spam: at most 1 in 500 real messages (95 % sure, by 3,000 that are no near-copies of each other)",
+        "surely ham: 60 spam that are no near-copies of each other support 1 in 20, not 1 in 100: none of them is; for "
+        "1 in 100 train on at least 299 such",
+    ]
+
+
+def test_a_band_of_sources_left_out_names_the_worst() -> None:
+    """Rates are averages over sources there, each counted once."""
+    ham = {name: [i / 500 for i in range(500)] for name in "abcd"} | {"e": [0.1 + i / 500 for i in range(500)]}
+    spam = {name: [-1.5 - i / 40 for i in range(40)] for name in "abcde"}  # with their signs turned
+    made = promise.band(promise.cutoff_by_source(ham, 1 / 50), promise.cutoff_by_source(spam, 1 / 1000)).sentences
+    assert made[0].startswith("surely spam: at most 1 in 50 real messages on average over 5 sources left out, ")
+    assert made[0].endswith(" of e at worst")
+    assert made[1].startswith("surely ham: 200 spam of 5 sources, each source and, in it, near-copies counted once, ")
+    assert made[1].endswith("not 1 in 1,000: none of them is; for 1 in 1,000 give more spam of the small sources")
 
 
 def test_unsure_from_costs_is_chows_rule() -> None:

@@ -16,7 +16,6 @@ from despam.cli.data_options import check_output, data_options, read_rows
 if TYPE_CHECKING:
     from despam.corpus import Distinct, Row
 
-STAGES = {"near-copies": "finding near-copies", "features": "reading features", "learning": "learning"}
 TFIDF_OPTIONS = ("ngrams", "sublinear", "min_df", "C", "class_weight", "solver", "test_share")
 
 
@@ -172,6 +171,7 @@ def flag(name: str) -> str:
 
 def train_default(found: Distinct, output: str, options: dict[str, Any], as_json: bool) -> None:
     """Learn by the default recipe, save, and say how it did."""
+    from despam.cli.stages import Stages
     from despam.train import train
 
     names = ("seed", "max_false_positives", "hold_out", "unsure", "unsure_rates", "unsure_costs")
@@ -247,6 +247,7 @@ def report(
             "messages": len(found.rows), "spam": sum(row.label == "spam" for row in found.rows),
             "ham": sum(row.label == "ham" for row in found.rows), "cutoff": model.cutoff,
             "unsure_between": [model.unsure_low, model.unsure_high], "promise": promise,
+            "unsure_promises": card.get("unsure_promises", []),
             "held_out": card.get("held_out"), "figures": card.get("figures", {}),
         }  # fmt: skip
         click.echo(json.dumps(result, ensure_ascii=False))
@@ -260,6 +261,8 @@ def report(
         click.echo("held out   whole sources in turn: promised rates are set on them")
     if promise:
         click.echo(f"promise    {promise}")
+    for sentence in card.get("unsure_promises", []):
+        click.echo(f"promise    {sentence}")
     click.echo(f"cutoff     {model.cutoff:.4f}, unsure from {model.unsure_low:.4f} to {model.unsure_high:.4f}")
     click.echo(f"wrote      {output}: version {model.version}, {model.size_bytes / 1000:,.0f} KB")
 
@@ -284,49 +287,3 @@ def figure_lines(figures: dict[str, Any], elsewhere: bool = False) -> list[str]:
     lines = [f"measured   {first}", f"           {second}", f"           recall {recalls}" if recalls else ""]
     told = "" if elsewhere else "; the cutoff was set on these messages"
     return [*filter(str.strip, lines), f"           (each message by a model that has not learnt from it{told})"]
-
-
-class Stages:
-    """Progress by stage on a terminal; silent elsewhere. Called as `stages(stage, done, of)`."""
-
-    def __init__(self) -> None:
-        import sys
-
-        self.bar: Any = None
-        self.tasks: dict[str, Any] = {}
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                MofNCompleteColumn,
-                Progress,
-                TextColumn,
-                TimeElapsedColumn,
-                TimeRemainingColumn,
-            )
-
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-            )
-            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-
-    def __enter__(self) -> Stages:
-        if self.bar:
-            self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar:
-            self.bar.stop()
-
-    def __call__(self, stage: str, done: int, of: int) -> None:
-        """Move the bar of a stage."""
-        if self.bar is None:
-            return
-        if stage not in self.tasks:
-            self.tasks[stage] = self.bar.add_task(STAGES.get(stage, stage), total=of)
-        self.bar.update(self.tasks[stage], completed=done, total=of)

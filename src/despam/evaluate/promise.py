@@ -22,6 +22,8 @@ from despam.evaluate.intervals import beta_share, upper_bound
 CONFIDENCE = 0.95
 NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d*)?|[\d.]+"  # 1,000 or 0.001
 
+APART = "that are no near-copies of each other"
+
 
 @dataclass(frozen=True, slots=True)
 class Promise:
@@ -158,29 +160,63 @@ def ham_needed(rate: float) -> int:
     return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-rate))
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The two scores between which a verdict is unsure, and what is promised of the verdicts beyond them."""
+
+    low: float
+    high: float
+    sure_spam: Promise  # about the ham above the high end
+    sure_ham: Promise  # about the spam below the low end, on scores with their signs turned
+
+    @property
+    def sentences(self) -> list[str]:
+        """Say what is promised, or what the data support, one sentence an end."""
+        ends = (("spam", "real messages", self.sure_spam), ("ham", "spam", self.sure_ham))
+        return [_sure(verdict, what, made) for verdict, what, made in ends]
+
+
+def _sure(verdict: str, what: str, made: Promise) -> str:
+    """Say what is promised of one end of a band."""
+    asked = in_words(made.asked_rate)
+    if made.kept and made.sources:
+        worst = f"{made.worst[1]:.2%} of {made.worst[0]} at worst"
+        return f"surely {verdict}: at most {asked} {what} on average over {made.sources} sources left out, {worst}"
+    if made.kept:
+        return f"surely {verdict}: at most {asked} {what} (95 % sure, by {made.ham:,} {APART})"
+    counted, more = APART, f"train on at least {ham_needed(made.asked_rate):,} such"
+    if made.sources:
+        counted = f"of {made.sources} sources, each source and, in it, near-copies counted once,"
+        more = f"give more {what} of the small sources"
+    support = f"{made.ham:,} {what} {counted} support {in_words(made.supported_rate)}, not {asked}"
+    return f"surely {verdict}: {support}: none of them is; for {asked} {more}"
+
+
 def unsure_from_rates(
     ham_scores: Sequence[float],
     spam_scores: Sequence[float],
     ham_rate: float,
     spam_rate: float,
     cutoff_score: float | None = None,
-) -> tuple[float, float]:
-    """Give the two scores between which a verdict is unsure.
+) -> Band:
+    """Give the band of unsure verdicts.
 
-    Above the high one at most `ham_rate` of the ham are found, below the low one at most `spam_rate` of the spam, both
-    as promises. Where the two overlap nothing is unsure: both become the cutoff, or what is nearest to it in between.
+    Above the high end at most `ham_rate` of the ham are found, below the low one at most `spam_rate` of the spam, both
+    as promises.
     """
-    high = cutoff(ham_scores, ham_rate).cutoff_score
-    low = -cutoff([-score for score in spam_scores], spam_rate).cutoff_score
-    return in_order(low, high, cutoff_score)
+    sure_spam, sure_ham = cutoff(ham_scores, ham_rate), cutoff([-score for score in spam_scores], spam_rate)
+    return band(sure_spam, sure_ham, cutoff_score)
 
 
-def in_order(low: float, high: float, cutoff_score: float | None = None) -> tuple[float, float]:
-    """Give the two ends of a band, or where they overlap one place: every score from high to low keeps both rates."""
-    if low <= high:
-        return low, high
-    place = (low + high) / 2 if cutoff_score is None else min(max(cutoff_score, high), low)
-    return place, place
+def band(sure_spam: Promise, sure_ham: Promise, cutoff_score: float | None = None) -> Band:
+    """Put the two ends in order.
+
+    Where they overlap nothing is unsure and both are the cutoff, or what is nearest to it: all in between keep both.
+    """
+    low, high = -sure_ham.cutoff_score, sure_spam.cutoff_score
+    if low > high:
+        low = high = (low + high) / 2 if cutoff_score is None else min(max(cutoff_score, high), low)
+    return Band(low, high, sure_spam, sure_ham)
 
 
 def unsure_from_costs(lost_ham: float, missed_spam: float, look: float) -> tuple[float, float]:

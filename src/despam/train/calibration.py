@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from despam.errors import SettingError
 from despam.evaluate import promise
+from despam.evaluate.promise import Band
 
 Floats = NDArray[np.float64]
 Worst = tuple[list[float], list[float]]  # scores of ham and of spam
@@ -33,6 +34,7 @@ class Calibration:
     unsure_low: float
     unsure_high: float
     promise: promise.Promise | None = None
+    band: Band | None = None  # of the unsure rates, where some were asked for; its ends are scores
 
 
 Elsewhere = Mapping[str, Worst]  # source -> scores of its ham and spam when it was left out
@@ -65,14 +67,14 @@ def calibrate(
         # the cutoff of the two costs lies in the band; a promised one does not move, and may be all there is to it
         cutoff = inside(promise.cutoff_from_costs(*unsure_costs[:2])) if kept is None else cutoff
         low, high = (low, high) if low < high else (cutoff, cutoff)
-    if unsure_rates is not None:
-        ends = unsure_ends(*worst, unsure_rates, elsewhere, score)
-        low, high = (as_probability(a * end + b) for end in ends)
+    band = None if unsure_rates is None else unsure_band(*worst, unsure_rates, elsewhere, score)
+    if band is not None:
+        low, high = (as_probability(a * end + b) for end in (band.low, band.high))
     if not 0 <= low <= high <= 1:
         raise SettingError(
             f"the unsure band is {low:g} to {high:g}; give two probabilities in order, 0.2,0.8 for example"
         )
-    return Calibration(a, b, cutoff, min(low, cutoff), max(high, cutoff), kept)
+    return Calibration(a, b, cutoff, min(low, cutoff), max(high, cutoff), kept, band)
 
 
 def worst_scores(scores: Floats, labels: NDArray[np.int8], groups: NDArray[np.int64] | None) -> Worst:
@@ -102,16 +104,15 @@ def promised(ham: list[float], spam: list[float], rate: float, elsewhere: Elsewh
     )
 
 
-def unsure_ends(
+def unsure_band(
     ham: list[float], spam: list[float], rates: tuple[float, float], elsewhere: Elsewhere | None, cutoff: float
-) -> tuple[float, float]:
-    """Give the two scores between which a verdict is unsure: at most so much ham above, so much spam below."""
+) -> Band:
+    """Give the band of unsure verdicts: at most so much ham above, so much spam below."""
     if not elsewhere:
         return promise.unsure_from_rates(ham, spam, *rates, cutoff)
     mirrored = {name: ([-s for s in bad], [-s for s in good]) for name, (good, bad) in elsewhere.items()}
-    high = promised(ham, spam, rates[0], elsewhere).cutoff_score
-    low = -promised(spam, ham, rates[1], mirrored).cutoff_score
-    return promise.in_order(low, high, cutoff)
+    sure_spam, sure_ham = promised(ham, spam, rates[0], elsewhere), promised(spam, ham, rates[1], mirrored)
+    return promise.band(sure_spam, sure_ham, cutoff)
 
 
 def as_probability(log_odds: float) -> float:

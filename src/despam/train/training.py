@@ -108,6 +108,8 @@ def train(
     )
     own = make_card(messages, labels, scores, held, calibration, settings)
     own |= asked_for(max_false_positives, unsure, unsure_rates, unsure_costs, hold_out)
+    if calibration.band:
+        own["unsure_promises"] = calibration.band.sentences
     full_card = own | (card or {}) | {"figures": own["figures"] | ((card or {}).get("figures") or {})}
     seen = remembered(row.text for row in messages)
     return TrainedModel(
