@@ -67,21 +67,43 @@ def test_a_file_that_is_no_model_is_one_sentence(despam: Run, tmp_path: Path) ->
         assert len(done.stderr.splitlines()) == 1
 
 
+def with_card(model: Path, path: Path, card: object) -> Path:
+    """Write a model file with another card."""
+    data = model.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"]["card"] = json.dumps(card)
+    made = json.dumps(header).encode()
+    made += b" " * (-len(made) % 8)
+    path.write_bytes(len(made).to_bytes(8, "little") + made + data[8 + length :])
+    return path
+
+
+def test_the_card_says_how_far_the_probability_can_be_believed_and_what_it_is_for(
+    small_model: Path, tmp_path: Path
+) -> None:
+    """Calibration error and Brier score are columns where the card has them; uses are lists or one sentence."""
+    card = {
+        "figures": {"left out": {"a": {"auc": 0.9, "ece": 0.1234, "brier": 0.0567}}, "other": {"b": {"auc": 0.8}}},
+        "intended_use": ["comments", "short messages"],
+        "unsuitable_use": "mail without a look\x1b[2J",
+    }
+    path = with_card(small_model, tmp_path / "m.safetensors", card)
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(command, [str(path)]).output
+    assert re.search(r"^a +- .* 0\.1234 +0\.0567$", shown, re.MULTILINE), shown
+    assert len(re.findall(r"ECE +Brier", shown)) == 1
+    for line in ("for         comments", "for         short messages", "not for     mail without a look\u241b[2J"):
+        assert line in shown.splitlines()
+
+
 def test_a_card_that_anybody_wrote_does_not_break_the_screen(small_model: Path, tmp_path: Path) -> None:
     odd = {
         "name": "\x1b[2J[red]x", "messages": "many", "sources": [5, {"name": ["a"], "spam": None}], "languages": "en",
         "figures": {"a": 1, "c": {"d": {"e": {"f": 1}}, "g": [2]}, "b": {"accuracy": "high", "recall_at_fpr": 3}},
-        "limits": "none",
+        "limits": "none", "intended_use": 5, "unsuitable_use": {"a": 1},
         "training": {"seconds": "long", "watt_hours": 2, "energy": "\x1b[2Jguessed"},
     }  # fmt: skip
-    data = small_model.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    header["__metadata__"]["card"] = json.dumps(odd)
-    made = json.dumps(header).encode()
-    made += b" " * (-len(made) % 8)
-    path = tmp_path / "odd.safetensors"
-    path.write_bytes(len(made).to_bytes(8, "little") + made + data[8 + length :])
+    path = with_card(small_model, tmp_path / "odd.safetensors", odd)
     shown = CliRunner().invoke(command, [str(path)])
     assert shown.exit_code == 0, shown.exception
     assert "\x1b[2J" not in shown.output

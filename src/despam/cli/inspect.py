@@ -30,8 +30,9 @@ LEAST_SEEN = 3  # a clue in fewer messages than this says little of the model
 # key in the card -> what it is called
 COLUMNS = {
     "accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1", "auc": "AUC",
-    "false_positive_rate": "lost", "recall@0.01": "recall at 1 % lost",
+    "false_positive_rate": "lost", "recall@0.01": "recall at 1 % lost", "ece": "ECE", "brier": "Brier",
 }  # fmt: skip
+CALIBRATION = ("ece", "brier")  # shown where the card has them; the others are a dash where it has not
 
 Feature = tuple[str, float, int]  # words, mean contribution or weight, messages it is in (0: from the file)
 
@@ -194,6 +195,14 @@ def facts(model: Model) -> Iterator[tuple[str, str]]:
     yield "weights", f"{weights['count']:,} of {weights['stored_as']}: {spread}; bias {model.bias:+.4f}"
     for limit in card.get("limits") or []:
         yield "limit", str(limit)
+    for name, key in (("for", "intended_use"), ("not for", "unsuitable_use")):
+        for use in entries(card.get(key)):
+            yield name, str(use)
+
+
+def entries(value: object) -> list[object]:
+    """Give the entries of a list of the card; one sentence is a list of one."""
+    return value if isinstance(value, list) else [value] if isinstance(value, str) else []
 
 
 def number(value: object) -> str:
@@ -275,12 +284,13 @@ def figure_table(title: str, figures: dict[str, dict[str, Any]]) -> Any:
 
     table = Table(box=None, pad_edge=False)
     table.add_column(title, min_width=26)
-    for name in COLUMNS.values():
-        table.add_column(name, justify="right")
+    told = [key for key in COLUMNS if key not in CALIBRATION or any(key in found for found in figures.values())]
+    for key in told:
+        table.add_column(COLUMNS[key], justify="right")
     for key, found in figures.items():
         recalls = found.get("recall_at_fpr")
         flat = found | {"recall@0.01": recalls.get("0.01") if isinstance(recalls, dict) else None}
-        table.add_row(Text(in_words(key)), *(Text(share(flat.get(key))) for key in COLUMNS))
+        table.add_row(Text(in_words(key)), *(Text(share(flat.get(key))) for key in told))
     return table
 
 
