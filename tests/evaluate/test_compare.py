@@ -26,6 +26,8 @@ def test_flips_and_mcnemar_are_counted_pair_by_pair(word_model_class: Any, rows:
     low, high = found["differences"]["accuracy"]["interval"]
     assert found["differences"]["accuracy"]["difference"] == pytest.approx(8 / 62)
     assert low < 8 / 62 < high
+    assert {"recall", "false_positive_rate", "auc", "brier", "ece"} <= set(found["differences"])
+    assert "recall_at_0.01" not in found["differences"]  # of 32 ham
 
 
 def test_a_model_does_not_differ_from_itself(word_model: Any, rows: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
 from despam.errors import EvaluationError
-from despam.evaluate import figures
+from despam.evaluate import figures, intervals
+from despam.evaluate.drawn import Drawn
 from despam.evaluate.measure import (
     Labelled,
     channel,
@@ -110,6 +112,7 @@ def test_channel_and_language_are_told_by_fields_then_by_names() -> None:
     assert channel(Labelled("x", "ham", "box", fields={"channel": "chat"})) == "chat"
     assert channel(Labelled("x", "ham", "box")) == "other"
     assert language(Labelled("x", "ham", "sms_turkish")) == "tr"
+    assert language(Labelled("x", "ham", "telegram_groups")) == "ru"
     assert language(Labelled("x", "ham", "sms_turkish", fields={"lang": "de"})) == "de"
     assert language(Labelled("x", "ham", "box")) == "not told"
 
@@ -128,6 +131,66 @@ def test_figures_stand_for_all_messages_and_without_repeats(word_model: Any, row
     assert "3 real messages" in found["recall_at_fpr_reasons"]["0.001"]
     low, high = found["intervals"]["accuracy"]
     assert 0 <= low <= found["accuracy"] <= high <= 1
+
+
+def test_every_figure_that_is_drawn_has_an_interval_round_it(word_model: Any, rows: Any) -> None:
+    """150 ham carry a recall at 1 % and none at .5 %; a figure that the data do not give has none."""
+    spam = [f"win {random_word(i)}" if i % 3 else f"see {random_word(i)}" for i in range(60)]
+    ham = [f"lunch {random_word(i)}" if i % 5 else f"casino {random_word(i)}" for i in range(100, 250)]
+    told: list[tuple[str, int, int]] = []
+    found = figures.full(
+        measure(word_model, rows(spam, ham)), progress=lambda stage, done, of: told.append((stage, done, of))
+    )
+    assert set(found["intervals"]) == {
+        "accuracy", "precision", "recall", "false_positive_rate", "f1", "mcc", "auc", "pr_auc", "recall_at_0.01",
+        "brier", "ece", "log_loss",
+    }  # fmt: skip
+    for name, (low, high) in found["intervals"].items():
+        value = found["recall_at_fpr"]["0.01"] if name == "recall_at_0.01" else found[name]
+        assert low <= value <= high, name
+        assert low < high or name == "recall_at_0.01"
+    assert [stage for stage, done, _ in told if done == 0] == ["near-copies", "intervals", "intervals"]
+
+
+def random_word(seed: int) -> str:
+    """Twenty letters: no near-copy of another."""
+    return "".join(random.Random(seed).choices("abcdefghijklmnopqrstuvwxyz", k=20))
+
+
+def test_without_a_mistake_an_interval_is_no_certainty(word_model: Any, rows: Any) -> None:
+    """Every draw gives 1; Wilson's interval for so many clusters does not."""
+    spam = [f"win a prize {random_word(i)}" for i in range(20)]
+    ham = [f"lunch {random_word(i)}" for i in range(100, 250)]
+    found = figures.full(measure(word_model, rows(spam * 3, ham)))
+    assert found["recall_at_fpr"]["0.01"] == found["auc"] == 1.0
+    for name in ("auc", "pr_auc", "f1", "mcc", "recall_at_0.01"):
+        assert found["intervals"][name] == list(intervals.wilson(20, 20))
+
+
+def test_a_draw_of_all_messages_once_gives_the_plain_figures(word_model: Any, rows: Any) -> None:
+    """What intervals are of is what is shown."""
+    data = measure(word_model, rows(["win", "prize", "hi"] * 9, ["lunch", "tea", "free", "thanks"] * 30))
+    plain = figures.compute(data)
+    for name, value in Drawn(data)([1] * len(data)).items():
+        shown = plain["recall_at_fpr"]["0.01"] if name == "recall_at_0.01" else plain[name]
+        assert value == pytest.approx(shown), name
+
+
+def test_scores_of_different_models_are_no_ranking(word_model: Any, rows: Any) -> None:
+    """Each source by a model of its own: the mean of sources and the worst, and no AUC over all messages."""
+    one = measure(word_model, rows(["win", "prize"], ["lunch", "tea"], "one"))
+    other = measure(word_model, rows(["win", "hi"], ["lunch", "casino"], "other"))
+    found = figures.full([*one, *other], apart=True)
+    assert (found["auc"], found["pr_auc"], found["cleaned"]["auc"]) == (None, None, None)
+    assert set(found["recall_at_fpr_reasons"].values()) == {figures.APART}
+    assert not {"auc", "pr_auc", "recall_at_0.01"} & set(found["intervals"])
+    assert {name: part["auc"] for name, part in found["by"]["source"].items()} == {"one": 1.0, "other": 0.5}
+    assert [part["auc"] for part in found["by"]["length"].values()] == [None]
+    assert found["over_sources"]["auc"] == {"mean": 0.75, "sources": 2, "worst": 0.5, "worst_source": "other"}
+    lost = found["over_sources"]["false_positive_rate"]
+    assert (lost["mean"], lost["worst"], lost["worst_source"]) == (0.25, 0.5, "other")
+    assert "recall_at_0.01" not in found["over_sources"]
+    assert figures.full([*one, *other])["over_sources"] is None
 
 
 def test_groups_cover_every_message(word_model: Any, rows: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 
@@ -65,6 +64,20 @@ def test_weights_are_copies(rows: list[tuple[int, bool]], rng: random.Random) ->
 
 
 @settings(deadline=None)
+@given(cases, st.randoms(use_true_random=False))
+def test_weights_are_copies_where_probabilities_are_judged(rows: list[tuple[int, bool]], rng: random.Random) -> None:
+    """Brier, log loss and calibration error, with ties of which a bin takes a part."""
+    said, spam = [1 / (1 + 2.0**-s) for s, _ in rows], [label for _, label in rows]
+    weights = [rng.randrange(4) for _ in rows]
+    copied = [(p, label) for p, label, w in zip(said, spam, weights, strict=True) for _ in range(w)]
+    copies = [p for p, _ in copied], [label for _, label in copied]
+    judged = metrics.Probabilities(said, spam)
+    for name in ("brier", "log_loss", "ece"):
+        one, other = getattr(judged, name)(weights), getattr(metrics, name)(*copies)
+        assert (one is None and other is None) or one == pytest.approx(other)
+
+
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=50))
 def test_rates_are_scikit_learns(rows: list[tuple[bool, bool]]) -> None:
     """Accuracy, precision, recall, F1 and MCC."""
@@ -98,13 +111,17 @@ def test_one_class_gives_none_and_no_invented_number() -> None:
 
 
 def test_a_recall_that_the_ham_cannot_carry_is_null_with_a_reason() -> None:
-    """0.1 % needs 15,000 ham, 0.5 % needs 3,000; the keys stay."""
+    """0.1 % needs 15,000 ham, 0.5 % needs 3,000, 1 % a hundred; the keys stay."""
     spam = [True] * 10 + [False] * 3_000
     ranking = metrics.Ranking([float(s) for s in spam], spam)
     values, reasons = metrics.recall_at_fpr(ranking, 3_000)
     assert values == {"0.001": None, "0.005": 1.0, "0.01": 1.0}
     assert reasons == {"0.001": "3,000 real messages; a rate of 0.1% needs 15,000"}
     assert metrics.recall_at_fpr(ranking, 3_000, force=True)[0]["0.001"] == 1.0
+    assert metrics.recall_at_fpr(ranking, 100)[0]["0.01"] == 1.0
+    values, reasons = metrics.recall_at_fpr(ranking, 99)
+    assert values == dict.fromkeys(("0.001", "0.005", "0.01"))
+    assert reasons["0.01"] == "99 real messages; a rate of 1.0% needs 100"
 
 
 def test_the_order_of_tied_messages_means_nothing_to_the_calibration() -> None:
@@ -126,19 +143,6 @@ def test_calibration_of_perfect_probabilities_is_near_zero_and_of_boasting_ones_
     assert len(table) == 15
     assert sum(b["messages"] for b in table) == 20_000
     assert max(b["messages"] for b in table) - min(b["messages"] for b in table) <= 1
-
-
-@settings(deadline=None)
-@given(cases)
-def test_the_best_cutoff_is_not_beaten_by_any_other(rows: list[tuple[int, bool]]) -> None:
-    """No place for the cutoff gives a higher accuracy."""
-    scores, spam = [float(s) for s, _ in rows], [label for _, label in rows]
-
-    def right(cut: float) -> int:
-        return sum((s >= cut) == label for s, label in zip(scores, spam, strict=True))
-
-    chosen = right(metrics.best_cutoff(scores, spam))
-    assert chosen == max(right(cut) for cut in [*scores, math.inf, -math.inf])
 
 
 def test_sixty_thousand_messages_take_seconds() -> None:

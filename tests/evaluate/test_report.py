@@ -43,6 +43,24 @@ def make(model: Any, rows: Any, **more: Any) -> str:
     return report.page(model, rows, result_of(model, rows), **more)
 
 
+def test_sources_measured_by_models_of_their_own_are_headed_by_their_mean(word_model: Any, rows: Any) -> None:
+    """The mean over sources and the worst come first; no curve of scores that are not of one model."""
+    one = measure(word_model, rows(["win", "prize"], ["lunch", "tea"], "one"))
+    other = measure(word_model, rows(["win", "hi"], ["lunch", "casino"], "<other>"))
+    data = [*one, *other]
+    apart = figures.full(data, apart=True)
+    result = {**result_of(word_model, data), **apart, "cutoff": None, "unsure_between": None}
+    content = report.page(word_model, data, result)
+    told = (
+        "On a source left out it catches 75.0\u00a0% of the spam and loses 25.0\u00a0% of the real messages on average"
+    )
+    assert f"<h1>{told}</h1>" in content
+    assert "At worst it catches 50.0\u00a0% (&lt;other&gt;). At worst it loses 50.0\u00a0% (&lt;other&gt;). " in content
+    assert "<caption>Over sources, each counted once</caption>" in content
+    assert "No curve is drawn: each source was scored by a model of its own" in content
+    assert report.drawing(data, result)["roc"] == []
+
+
 def test_models_trained_anew_have_no_one_cutoff(word_model: Any, measured: Any) -> None:
     """After cross-validation nothing in the page is said of the cutoff of a model that was not measured."""
     result = result_of(word_model, measured) | {

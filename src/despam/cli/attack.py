@@ -46,7 +46,7 @@ def command(model: str, data: tuple[str, ...], **options: Any) -> None:
     """
     from despam.cli.evaluate import measure_with_progress, say
     from despam.evaluate.attacks import check_names
-    from despam.evaluate.measure import require_both
+    from despam.evaluate.measure import overlap, require_both
     from despam.evaluate.resistance import resist
 
     check_names(options["only"])
@@ -54,7 +54,9 @@ def command(model: str, data: tuple[str, ...], **options: Any) -> None:
     rows = read_rows(data, options)
     require_both(rows, " ".join(data))
     measured = measure_with_progress(opened, rows)
-    result = {"model": opened.version, **resist(opened, measured, options["only"], options["seed"], say)}
+    shared = overlap(opened, measured)
+    found = resist(opened, measured, options["only"], options["seed"], say)
+    result = {"model": opened.version, "trained_on": shared, **found}
     if options["as_json"]:
         click.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
     else:
@@ -67,11 +69,13 @@ def show(result: dict[str, Any]) -> None:
     from rich.table import Table
 
     from despam.cli.evaluate import percent
+    from despam.evaluate.measure import overlap_sentence
 
     console = Console(highlight=False)
     clean = (
         f"{percent(result['clean_recall'])} of the spam is caught undisguised, at {result['rate']:.1%} of the ham lost"
     )
+    console.print(overlap_sentence(result["trained_on"]), markup=False, soft_wrap=True)
     console.print(f"model {result['model']}: {clean}", markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("attack", "caught", "kept", "ham lost", "what it does"):

@@ -15,6 +15,7 @@ from despam.cli.data_options import data_options, load_model, read_rows
 if TYPE_CHECKING:
     from despam.evaluate.measure import Measured
 
+SIDES = ("old", "new")
 SHOWN = 20  # messages that flip, on the terminal
 
 
@@ -39,21 +40,29 @@ def command(old: str, new: str, data: tuple[str, ...], **options: Any) -> None:
     \b
         despam compare bundled bundled data/telegram_groups.jsonl.gz
     """
+    from functools import partial
+
     from despam.cli.evaluate import measure_with_progress
+    from despam.cli.stages import Stages
     from despam.evaluate.compare import compare
-    from despam.evaluate.measure import require_both
+    from despam.evaluate.measure import overlap, overlap_sentence, require_both
 
     models = load_model(old), load_model(new)
     rows = read_rows(data, options)
     require_both(rows, " ".join(data))
     before, after = (measure_with_progress(model, rows) for model in models)
-    result = compare(before, after, options["seed"])
+    with Stages() as stages:
+        result = compare(before, after, options["seed"], partial(stages, "intervals"))
+    shared = {side: overlap(model, rows) for side, model, rows in zip(SIDES, models, (before, after), strict=True)}
     if options["as_json"]:
         for key in ("broken", "fixed"):
             result[key] = [flip(before[i], after[i]) for i in result[key]]
-        names = {"old_model": models[0].version, "new_model": models[1].version}
+        names = {f"{side}_model": model.version for side, model in zip(SIDES, models, strict=True)}
+        names |= {f"{side}_trained_on": found for side, found in shared.items()}
         click.echo(json.dumps({**names, **result}, ensure_ascii=False, allow_nan=False))
     else:
+        for side, model in zip(SIDES, models, strict=True):
+            click.echo(f"{side} ({model.version}): {overlap_sentence(shared[side])}")
         show(result, before, after, options["show_text"])
 
 
@@ -75,7 +84,7 @@ def show(result: dict[str, Any], before: list[Measured], after: list[Measured], 
     console = Console(highlight=False)
     console.print(sides_table(result))
     told = f"{result['only_new_right']:,} messages are right only now, {result['only_old_right']:,} only before"
-    console.print(f"{told}; McNemar p = {result['mcnemar_p']:.3g}", markup=False, soft_wrap=True)
+    console.print(f"{told}; McNemar p {p_words(result['mcnemar_p'])}", markup=False, soft_wrap=True)
     ham = f"real messages: {result['ham_lost_now']:,} newly lost, {result['ham_saved_now']:,} newly saved"
     console.print(ham, markup=False, soft_wrap=True)
     for name, key in (("newly wrong", "broken"), ("newly right", "fixed")):
@@ -83,28 +92,32 @@ def show(result: dict[str, Any], before: list[Measured], after: list[Measured], 
             console.print(flips_table(name, result[key], before, after, show_text))
 
 
+def p_words(p: float) -> str:
+    """Write a chance; none is nothing."""
+    return "< 1e-300" if p < 1e-300 else f"= {p:.3g}"
+
+
 def sides_table(result: dict[str, Any]) -> Any:
     """Lay out old, new and the difference with its interval."""
     from rich.table import Table
 
-    from despam.cli.evaluate import percent
+    from despam.cli.evaluate import FIGURE_NAMES, PLAIN, number, percent
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     for name in ("old", "new", "difference", "95 % interval"):
         table.add_column(name, justify="right")
-    for name, key in (
-        ("accuracy", "accuracy"), ("recall", "recall"), ("real messages lost", "false_positive_rate"), ("AUC", "auc"),
-        ("recall at 1.0% lost", "recall_at_0.01"), ("Brier", "brier"), ("calibration error", "ece"),
-    ):  # fmt: skip
+    for key in ("accuracy", "recall", "false_positive_rate", "auc", "recall_at_0.01", "brier", "ece"):
         old, new = (
             side["recall_at_fpr"]["0.01"] if key == "recall_at_0.01" else side[key]
             for side in (result["old"], result["new"])
         )
         found = result["differences"].get(key)
-        change = f"{new - old:+.2%}" if old is not None and new is not None else "-"
-        span = f"{found['interval'][0]:+.2%} to {found['interval'][1]:+.2%}" if found else ""
-        table.add_row(name, percent(old, 2), percent(new, 2), change, span)
+        sides = (number(old), number(new)) if key in PLAIN else (percent(old, 2), percent(new, 2))
+        form = "+.4f" if key in PLAIN else "+.2%"
+        change = format(found["difference"], form) if found else "-"
+        span = " to ".join(format(end, form) for end in found["interval"]) if found else ""
+        table.add_row(FIGURE_NAMES[key], *sides, change, span)
     return table
 
 

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from despam.evaluate.split import Fit
 
 AS_IT_IS = "the model as it is"
+APART = "leave one source out"
+FIGURE_NAMES = {
+    "accuracy": "accuracy", "precision": "precision", "recall": "recall", "false_positive_rate": "real messages lost",
+    "f1": "F1", "mcc": "MCC", "auc": "AUC", "pr_auc": "PR-AUC", "recall_at_0.01": "recall at 1.0% lost",
+    "brier": "Brier", "ece": "calibration error", "log_loss": "log loss",
+}  # fmt: skip
+PLAIN = ("brier", "ece", "log_loss")  # figures that are no shares of anything
 
 
 @click.command(name="evaluate")
@@ -88,20 +95,20 @@ def run(model: Model, rows: list[Any], options: dict[str, Any]) -> tuple[list[Me
     attacked = bool(options["report"]) and not options["no_attacks"]
     if not folds and not options["leave_one_source_out"]:
         measured = measure_with_progress(model, rows)
-        return measured, AS_IT_IS, resistance.resist(model, measured, seed=seed) if attacked else None
+        return measured, AS_IT_IS, attack_with_progress(model, measured, seed) if attacked else None
     parts: list[dict[str, Any]] = []
     count = folds or len({row.source for row in rows})
 
     def judge(trained: Model, held: list[Measured]) -> None:
         # a model that has learnt from the messages would know them under their disguise as well
         if attacked and len({row.spam for row in held}) == 2:
-            parts.append(resistance.resist(trained, held, seed=seed, part_of=count))
+            parts.append(attack_with_progress(trained, held, seed, count))
 
     fit = fit_like(model)
     if folds:
         measured, how = split.cross_validate(rows, fit, folds, seed, say, judge), f"{folds}-fold cross-validation"
     else:
-        measured, how = split.leave_one_source_out(rows, fit, say, judge), "leave one source out"
+        measured, how = split.leave_one_source_out(rows, fit, say, judge), APART
     return measured, how, resistance.pool(parts) if parts else None
 
 
@@ -112,18 +119,26 @@ def say(what: str) -> None:
 
 def measure_with_progress(model: Model, rows: list[Any]) -> list[Measured]:
     """Measure with a bar on a terminal."""
-    import sys
-
+    from despam.cli.stages import Stages
     from despam.evaluate.measure import measure
 
-    if not sys.stderr.isatty() or len(rows) < 2_000:
-        return measure(model, rows)
-    from rich.console import Console
-    from rich.progress import Progress
+    with Stages() as stages:
+        return measure(model, rows, lambda done: stages("measuring", done, len(rows)))
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("measuring", total=len(rows))
-        return measure(model, rows, lambda done: bar.update(task, completed=done))
+
+def attack_with_progress(model: Model, measured: list[Measured], seed: int, part_of: int = 1) -> dict[str, Any]:
+    """Attack with a bar on a terminal."""
+    from itertools import count
+
+    from despam.cli.stages import Stages
+    from despam.evaluate.attacks import ATTACKS
+    from despam.evaluate.resistance import resist
+
+    with Stages() as stages:
+        done = count()
+        return resist(
+            model, measured, (), seed, lambda _: stages("disguising", next(done), len(ATTACKS)), part_of=part_of
+        )
 
 
 def fit_like(model: Model) -> Fit:
@@ -149,9 +164,12 @@ def fit_like(model: Model) -> Fit:
 
 def summary(model: Model, measured: list[Measured], how: str, options: dict[str, Any]) -> dict[str, Any]:
     """Put the figures and what they are of into one dictionary, the contract's keys first."""
+    from despam.cli.stages import Stages
     from despam.evaluate import figures
     from despam.evaluate.measure import overlap
 
+    with Stages() as stages:
+        found = figures.full(measured, options["by"], options["seed"], apart=how == APART, progress=stages)
     anew = how != AS_IT_IS
     shared = {"known": True, "anew": True, "messages": 0, "share": 0.0, "found": 0, "looked_up": 0}
     return {
@@ -162,7 +180,7 @@ def summary(model: Model, measured: list[Measured], how: str, options: dict[str,
         "cutoff": None if anew else model.cutoff,
         "unsure_between": None if anew else [model.unsure_low, model.unsure_high],
         "trained_on": shared if anew else overlap(model, measured),
-        **figures.full(measured, options["by"], options["seed"]),
+        **found,
     }
 
 
@@ -182,12 +200,33 @@ def show(result: dict[str, Any], by: tuple[str, ...]) -> None:
     counts = f"{result['messages']:,} messages: {result['spam']:,} spam, {result['ham']:,} ham"
     which = "model" if result["cutoff"] is not None else "models trained like"
     console.print(f"{counts}; {which} {result['model']}, {result['how']}", markup=False, soft_wrap=True)
+    if result["over_sources"]:
+        console.print(sources_table(result["over_sources"]))
+        console.print("all messages together, each at the cutoff of its own model:", markup=False, soft_wrap=True)
     console.print(main_table(result))
-    for rate, reason in result["recall_at_fpr_reasons"].items():
-        console.print(f"no recall at {float(rate):.1%} false positives: {reason}", markup=False, soft_wrap=True)
+    for reason in dict.fromkeys(result["recall_at_fpr_reasons"].values()):
+        rates = [f"{float(rate):.1%}" for rate, why in result["recall_at_fpr_reasons"].items() if why == reason]
+        told = f"no recall at {', '.join(rates)} of the real messages lost: {reason}"
+        console.print(told, markup=False, soft_wrap=True)
     for field in dict.fromkeys(by or ("source",)):
         if by or len(result["by"][field]) > 1:
             console.print(group_table(field, result["by"][field]))
+
+
+def sources_table(found: dict[str, dict[str, Any]]) -> Any:
+    """Lay out the mean over sources, each counted once, and the worst: what such a model is worth elsewhere."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for name in ("mean of sources", "worst", "of sources", "worst source"):
+        table.add_column(name, justify="left" if name == "worst source" else "right")
+    for key, one in found.items():
+        write = number if key in PLAIN else lambda value: percent(value, 2)
+        cells = write(one["mean"]), write(one["worst"]), f"{one['sources']:,}"
+        table.add_row(FIGURE_NAMES[key], *cells, Text(one_line(one["worst_source"])))
+    return table
 
 
 def main_table(result: dict[str, Any]) -> Any:
@@ -198,25 +237,25 @@ def main_table(result: dict[str, Any]) -> Any:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, side in (("", "left"), ("all", "right"), ("95 % interval", "right"), ("without repeats", "right")):
         table.add_column(name, justify=side)  # type: ignore[arg-type]
-    lines = [
-        ("accuracy", "accuracy"), ("precision", "precision"), ("recall", "recall"),
-        ("real messages lost", "false_positive_rate"), ("F1", "f1"),
-        ("MCC", "mcc"), ("AUC", "auc"), ("PR-AUC", "pr_auc"),
-    ]  # fmt: skip
-    for name, key in lines:
-        span = result["intervals"].get(key)
-        between = f"{span[0]:.2%} to {span[1]:.2%}" if span else ""
-        table.add_row(name, percent(result[key], 2), between, percent(clean.get(key), 2))
+    for key in ("accuracy", "precision", "recall", "false_positive_rate", "f1", "mcc", "auc", "pr_auc"):
+        between = span_words(result["intervals"].get(key))
+        table.add_row(FIGURE_NAMES[key], percent(result[key], 2), between, percent(clean.get(key), 2))
     for rate, value in result["recall_at_fpr"].items():
-        span = result["intervals"].get(f"recall_at_{rate}")
-        between = f"{span[0]:.2%} to {span[1]:.2%}" if span and value is not None else ""
+        between = span_words(result["intervals"].get(f"recall_at_{rate}"))
         cleaned = clean.get("recall_at_fpr", {}).get(rate)
         table.add_row(f"recall at {float(rate):.1%} lost", percent(value, 2), between, percent(cleaned, 2))
-    for name, key in (("Brier", "brier"), ("calibration error", "ece"), ("log loss", "log_loss")):
-        table.add_row(name, number(result[key]), "", number(clean.get(key)))
+    for key in PLAIN:
+        span = result["intervals"].get(key)
+        between = f"{number(span[0])} to {number(span[1])}" if span else ""
+        table.add_row(FIGURE_NAMES[key], number(result[key]), between, number(clean.get(key)))
     table.add_row("messages", f"{result['messages']:,}", "", f"{clean.get('messages', 0):,}")
     table.add_row("unsure", f"{result['unsure']:,}", "", f"{clean.get('unsure', 0):,}")
     return table
+
+
+def span_words(span: list[float] | None) -> str:
+    """Write an interval of shares; one that is not there is nothing."""
+    return f"{span[0]:.2%} to {span[1]:.2%}" if span else ""
 
 
 def one_line(text: str) -> str:

@@ -1,23 +1,29 @@
 """Two models on the same messages.
 
 Knows pairs of measurements. What is shown is paired: the messages where the two verdicts differ, McNemar's exact test
-on who is right there, and the bootstrap (over clusters of near-repeats) of the difference in AUC and recall.
+on who is right there, and the bootstrap (over clusters of near-copies) of the difference in each figure.
 
 Invariant: `old` and `new` are measured on the same rows in the same order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from despam.errors import EvaluationError
-from despam.evaluate import figures, intervals, metrics
+from despam.evaluate import figures, intervals
+from despam.evaluate.drawn import Drawn
 from despam.evaluate.measure import Measured
 from despam.evaluate.repeats import clusters as find_clusters
 
 
-def compare(old: Sequence[Measured], new: Sequence[Measured], seed: int = 0) -> dict[str, Any]:
+def compare(
+    old: Sequence[Measured],
+    new: Sequence[Measured],
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
     """Give both sides' figures, the differences with intervals, McNemar's p, and which messages flip."""
     if len(old) != len(new) or any(a.text != b.text for a, b in zip(old, new, strict=False)):
         raise EvaluationError("two models can only be compared on the same messages in the same order")
@@ -28,7 +34,7 @@ def compare(old: Sequence[Measured], new: Sequence[Measured], seed: int = 0) -> 
     return {
         "old": figures.compute(old),
         "new": figures.compute(new),
-        "differences": differences(old, new, seed),
+        "differences": differences(old, new, seed, progress),
         "only_old_right": len(broken),
         "only_new_right": len(fixed),
         "mcnemar_p": intervals.mcnemar(len(broken), len(fixed)),
@@ -39,25 +45,25 @@ def compare(old: Sequence[Measured], new: Sequence[Measured], seed: int = 0) -> 
     }
 
 
-def differences(old: Sequence[Measured], new: Sequence[Measured], seed: int) -> dict[str, dict[str, Any]]:
-    """Give new minus old for the figures that rank and decide, each with its paired 95 % interval."""
-    spam = [row.spam for row in old]
-    before = metrics.Ranking([row.score for row in old], spam)
-    after = metrics.Ranking([row.score for row in new], spam)
-    gain = [(b.flagged == b.spam) - (a.flagged == a.spam) for a, b in zip(old, new, strict=True)]
+def differences(
+    old: Sequence[Measured], new: Sequence[Measured], seed: int, progress: Callable[[int, int], None] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Give new minus old for each figure that these data carry, with its paired 95 % interval."""
+    before, after = Drawn(old), Drawn(new)
 
     def difference(weights: Sequence[int]) -> dict[str, float | None]:
-        total = sum(weights)
-        return {
-            "accuracy": sum(w * g for w, g in zip(weights, gain, strict=True)) / total if total else None,
-            "auc": _minus(after.auc(weights), before.auc(weights)),
-            "recall_at_0.01": _minus(after.recall_at(0.01, weights), before.recall_at(0.01, weights)),
-        }
+        one, other = before(weights), after(weights)
+        return {name: _minus(other[name], one[name]) for name in one}
 
     clusters = find_clusters([row.text for row in old])
-    spans = intervals.bootstrap(difference, clusters, max(100, intervals.rounds_for(len(old)) // 2), seed)
+    rounds = max(100, intervals.rounds_for(len(old)) // 2)
+    spans = intervals.bootstrap(difference, clusters, rounds, seed, progress)
     whole = difference([1] * len(old))
-    return {name: {"difference": whole[name], "interval": list(spans[name])} for name in whole if name in spans}
+    return {
+        name: {"difference": value, "interval": list(spans[name])}
+        for name, value in whole.items()
+        if name in spans and value is not None
+    }
 
 
 def _minus(one: float | None, other: float | None) -> float | None:

@@ -115,6 +115,7 @@ def bootstrap(
     clusters: Sequence[int],
     rounds: int = 400,
     seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Interval]:
     """Give the 95 % percentile interval of each figure that `figures(weights)` computes.
 
@@ -122,7 +123,9 @@ def bootstrap(
     """
     rng = random.Random(seed)
     seen: dict[str, list[float]] = {}
-    for _ in range(rounds):
+    for done in range(rounds):
+        if progress:
+            progress(done, rounds)
         for name, value in figures(cluster_weights(clusters, rng)).items():
             if value is not None:
                 seen.setdefault(name, []).append(value)

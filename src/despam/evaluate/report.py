@@ -22,6 +22,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from despam.evaluate import metrics, report_tables
+from despam.evaluate.figures import APART
 from despam.evaluate.measure import Measured, overlap_sentence
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def page(
         "to_model": to_model(result),
         "roc_note": escape(roc_note(result)),
         "cutoffs": report_tables.cutoffs(model, rows, result),
-        "figures": report_tables.figures_table(result),
+        "figures": report_tables.sources_table(result) + report_tables.figures_table(result),
         "calibration": report_tables.calibration_table(result),
         "groups": report_tables.groups(result),
         "attacks": report_tables.attacks_section(attacks),
@@ -83,14 +84,26 @@ def _embed(data: dict[str, Any]) -> str:
 
 def headline(result: dict[str, Any]) -> str:
     """Say the two figures that people ask for."""
+    over = result["over_sources"]
+    if over:
+        recall, lost = over["recall"], over["false_positive_rate"]
+        return (
+            f"On a source left out it catches {_percent(recall['mean'])} of the spam and loses "
+            f"{_percent(lost['mean'])} of the real messages on average"
+        )
     lost = _percent(result["false_positive_rate"]) if result["false_positive_rate"] else "none"
     return f"It catches {_percent(result['recall'])} of the spam and loses {lost} of the real messages"
 
 
 def lead(result: dict[str, Any], sources: str) -> str:
     """Say what was measured on what."""
-    cut = result["confusion"]
-    return (
+    cut, over = result["confusion"], result["over_sources"] or {}
+    worst = "".join(
+        f"At worst it {verb} {_percent(over[key]['worst'])} ({over[key]['worst_source']}). "
+        for key, verb in (("recall", "catches"), ("false_positive_rate", "loses"))
+        if key in over
+    )
+    return worst + (
         f"{result['messages']:,} messages from {sources}: {cut['true_positives']:,} of {result['spam']:,} spam were "
         f"found, {cut['false_positives']:,} of {result['ham']:,} real messages were taken for spam. "
         f"Unsure verdicts: {result['unsure']:,}. Measured: {result['how']}."
@@ -113,6 +126,8 @@ def whose_clues(result: dict[str, Any]) -> str:
 def roc_note(result: dict[str, Any]) -> str:
     """Say the area, and which recalls these data cannot carry."""
     said = f"AUC {result['auc']:.4f}." if result["auc"] is not None else ""
+    if result["over_sources"]:
+        return f" No curve is drawn: {APART}."
     reasons = [f"{float(rate):.1%}" for rate in result["recall_at_fpr_reasons"]]
     if reasons:
         said += f" {result['ham']:,} real messages are too few to speak of recall at {' and '.join(reasons)}."
@@ -138,7 +153,7 @@ def drawing(rows: Sequence[Measured], result: dict[str, Any]) -> dict[str, Any]:
             "ham": _reaching(sorted(metrics.only(logits, [not s for s in spam])), edges),
         },
         "histogram": {"ham": ham_columns, "spam": spam_columns},
-        "roc": [[round(x, 7), round(y, 5)] for x, y in ranking.roc()],
+        "roc": [] if result["over_sources"] else [[round(x, 7), round(y, 5)] for x, y in ranking.roc()],
         "calibration": result["calibration"],
         "cutoff_logit": None if cutoff is None else _logit(cutoff),
         "at_cutoff": {"spam": cut["true_positives"], "ham": cut["false_positives"]},

@@ -9,11 +9,13 @@ Privacy: a message is shown only when asked for; a clue is named only when at le
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from despam.evaluate import metrics
 from despam.evaluate.measure import Measured
+from despam.evaluate.metrics import HAM_NEEDED
 
 if TYPE_CHECKING:
     from despam.core.model import Model
@@ -23,6 +25,11 @@ EXTRACT = 240  # characters
 EXPLAINED = 400  # messages whose clues are counted
 SHARED = 3  # messages that must hold a clue before it is named
 HEAVIEST = 14
+OVER_SOURCES = {
+    "accuracy": "Accuracy", "recall": "Recall: of the spam, caught", "false_positive_rate": "Real messages lost",
+    "auc": "AUC: a spam scores above a ham", "recall_at_0.01": "Recall with 1 % of real messages lost",
+    "brier": "Brier score", "ece": "Calibration error (ECE)",
+}  # fmt: skip
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
@@ -65,6 +72,23 @@ def bar(value: float | None, side: str) -> str:
     )
 
 
+def sources_table(result: dict[str, Any]) -> str:
+    """Lay out the mean over sources and the worst, where each source was measured by a model of its own."""
+    over = result["over_sources"]
+    if not over:
+        return ""
+    rows = []
+    for key, name in OVER_SOURCES.items():
+        if found := over.get(key):
+            write = _number if key in ("brier", "ece") else partial(percent, digits=2)
+            cells = write(found["mean"]), write(found["worst"]), f"{found['sources']:,}"
+            rows.append([name, escape(found["worst_source"]), *cells])
+    heads = ["", "worst source", "mean of sources", "worst", "of sources"]
+    told = "Below, all messages together, each at the cutoff of its own model."
+    caption = "Over sources, each counted once"
+    return table(caption, heads, rows, texts=2) + f'<p class="soft">{told}</p>'
+
+
 def figures_table(result: dict[str, Any]) -> str:
     """Lay out all figures, raw and without repeats."""
     clean = result["cleaned"] or {"recall_at_fpr": {}}
@@ -86,11 +110,14 @@ def figures_table(result: dict[str, Any]) -> str:
         shown = percent(value, 2), between, percent(clean["recall_at_fpr"].get(rate), 2)
         rows.append([f"Recall with {100 * float(rate):g} % of real messages lost", *shown])
     for name, key in (("Brier score", "brier"), ("Calibration error (ECE)", "ece"), ("Logarithmic loss", "log_loss")):
-        rows.append([name, _number(result[key]), "", _number(clean.get(key))])
+        span_here = result["intervals"].get(key)
+        between = f"{span_here[0]:.4f} to {span_here[1]:.4f}" if span_here else ""
+        rows.append([name, _number(result[key]), between, _number(clean.get(key))])
     rows.append(["Messages", f"{result['messages']:,}", "", f"{clean.get('messages', 0):,}"])
     told = (
-        f'<p class="soft">{result["repeats"]:,} messages are near-repeats of others, {result["conflicts"]:,} groups of '
-        "repeats carry both labels. The right column counts each group once and leaves those with both labels out.</p>"
+        f'<p class="soft">{result["repeats"]:,} messages are near-copies of others, {result["conflicts"]:,} groups of '
+        "near-copies carry both labels. The right column counts each group once and leaves those with both labels "
+        "out.</p>"
     )
     return table("", ["", "all messages", "95 % interval", "without repeats"], rows) + told
 
@@ -232,12 +259,18 @@ def method(model: Model, rows: Sequence[Measured], result: dict[str, Any]) -> st
         ("Model", f"{model.version}, recipe {model.recipe}, {model.size_bytes / 1e6:.2f} MB"),
         ("Trained", f"{card.get('created', 'date not told')} on {_count(card.get('messages'))} messages"),
         ("Way", result["how"]),
-        ("Near-repeats", "letters and digits only, Jaccard similarity of the 5-character shingles at least 0.8"),
-        ("Intervals", "95 %: Wilson for rates, bootstrap over groups of near-repeats for AUC, F1 and recall at a rate"),
-        ("Recall at a rate", "read on these very messages; at 0.1 % from 15,000 real messages on, at 0.5 % from 3,000"),
+        ("Near-copies", "letters and digits only, Jaccard similarity of the 5-character shingles at least 0.8"),
+        ("Intervals", "95 %: Wilson for rates, bootstrap over groups of near-copies for all else; where each draw "
+         "gives 0 or 1, Wilson for the number of groups"),
+        ("Recall at a rate", f"read on these very messages; {_needed()}"),
         ("Calibration error", f"mean distance of said and true in {metrics.BINS} bins of equal size"),
     ]  # fmt: skip
     return '<dl class="facts">' + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts) + "</dl>"
+
+
+def _needed() -> str:
+    """Say how many real messages a rate needs."""
+    return ", ".join(f"at {100 * rate:g} % from {needed:,} real messages on" for rate, needed in HAM_NEEDED.items())
 
 
 def _count(value: object) -> str:
