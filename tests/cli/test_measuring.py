@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 
 from despam import load as despam_load
+from despam.cli.compare import p_words
 from despam.cli.main import run
 from despam.errors import EvaluationError
+from despam.evaluate.intervals import mcnemar
 from despam.train import Settings
 from despam.train.again import default_options, trainer_like
 
@@ -136,6 +139,11 @@ def test_evaluate_trains_anew_in_folds_and_by_source(despam: Any, model: Path, s
     assert code == 0
     assert out.startswith("Each message is measured by a model trained anew without it and its near-copies.")
     assert "two left out" in err
+    assert re.search(r"^AUC +\d+\.\d\d% +\d+\.\d\d% +2 +(one|two) *$", out, re.MULTILINE), out
+    assert "each source was scored by a model of its own" in out
+    code, out, _ = despam("evaluate", model, *files, "--leave-one-source-out", "--json")
+    found = json.loads(out)
+    assert (found["auc"], found["over_sources"]["auc"]["sources"]) == (None, 2)
     code, _, err = despam("evaluate", model, files[0], "--leave-one-source-out")
     assert code == 3
     assert "needs at least two" in err
@@ -168,12 +176,24 @@ def test_compare_shows_both_sides_and_what_flips(
     code, out, _ = despam("compare", other, model, data)
     assert code == 0
     assert "McNemar p = " in out
+    first, second = out.splitlines()[:2]
+    assert first.startswith(f"old ({despam_load(other).version}): ")
+    assert second.startswith(f"new ({despam_load(model).version}): About 100 % of these messages were in the model's")
+    for line in out.splitlines():
+        assert not line.startswith(("Brier", "calibration error")) or "%" not in line
     code, out, _ = despam("compare", other, model, data, "--json")
     found = json.loads(out)
+    assert found["old_trained_on"]["share"] < found["new_trained_on"]["share"] == 1.0
     assert found["only_new_right"] == len(found["fixed"])
     assert found["fixed"] == [] or set(found["fixed"][0]) == {
         "source", "line", "label", "old_probability", "new_probability",
     }  # fmt: skip
+
+
+def test_no_chance_is_printed_as_none() -> None:
+    """However skewed the flips are."""
+    assert p_words(mcnemar(0, 60)) == "= 1.73e-18"
+    assert p_words(mcnemar(0, 9_000)) == "< 1e-300"
 
 
 def test_attack_lists_and_measures(despam: Any, model: Path, data: Path) -> None:
@@ -184,8 +204,10 @@ def test_attack_lists_and_measures(despam: Any, model: Path, data: Path) -> None
     code, out, _ = despam("attack", model, data, "--only", "leet", "--only", "upper-case")
     assert code == 0
     assert "ham lost" in out
+    assert out.splitlines()[0].startswith("About 100 % of these messages were in the model's training data")
     code, out, _ = despam("attack", model, data, "--only", "leet", "--json")
     assert set(json.loads(out)["attacks"]) == {"leet"}
+    assert json.loads(out)["trained_on"]["share"] == 1.0
     code, _, err = despam("attack", model, data, "--only", "leat")
     assert code == 3
     assert "no attack 'leat'" in err
@@ -198,6 +220,9 @@ def test_gate_says_no_by_exit_code_1_and_names_the_line(despam: Any, model: Path
     code, out, _ = despam("gate", model, "--gate", gate)
     assert code == 0
     assert "1 of 1 rules hold: yes." in out
+    code, out, err = despam("gate", model, "--gate", gate, "--json")
+    assert json.loads(out)["notes"][0].startswith("sms.jsonl: About 100 % of these messages were in the model's")
+    assert json.loads(out)["notes"][0] in err
     (data.parent / "spam.txt").write_text("see you at home tonight\n", encoding="utf-8")
     gate.write_text('[must_stay]\nspam = ["spam.txt"]\n', encoding="utf-8")
     code, out, _ = despam("gate", model, model, "--gate", gate)
@@ -223,6 +248,13 @@ def test_the_unsure_band_comes_from_two_rates_or_three_costs(despam: Any, data: 
     assert code == 0
     low, high = json.loads(out)["unsure_between"]
     assert 0 < low <= json.loads(out)["cutoff"] <= high < 1
+    told = json.loads(out)["unsure_promises"]
+    assert told == despam_load(out_file).card["unsure_promises"]
+    assert [sentence.split(":")[0] for sentence in told] == ["surely spam", "surely ham"]
+    code, out, _ = despam("train", data, "-o", out_file, "--unsure-rates", "1/5000,1/5000")
+    assert code == 0
+    assert "promise    surely spam: 1" in out
+    assert out.count(", not 1 in 5,000: none of them is; for 1 in 5,000 train on at least 14,978 such") == 2
     for wrong in (["--unsure-costs", "1,2"], ["--unsure-costs", "0,1,1"], ["--unsure-rates", "1/20"],
                   ["--unsure-rates", "1/20,2"], ["--unsure", "0.1,0.9", "--unsure-costs", "3,1,1"]):  # fmt: skip
         assert despam("train", data, "-o", out_file, *wrong)[0] == 2

@@ -101,6 +101,30 @@ def test_few_messages_looked_up_say_nothing_of_a_source_left_out(folder: Path, w
         check(word_model, None, path)
 
 
+def test_known_messages_fail_without_the_thirty_that_an_acquittal_needs(folder: Path, word_model: Any) -> None:
+    """19 looked up and all of them known: no more are needed to say no."""
+    lines = [{"text": f"win a prize number {i}", "label": "spam" if i else "ham"} for i in range(19)]
+    (folder / "few.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    path = gate(folder, '[[data]]\nname = "few"\nfiles = ["few.jsonl"]\nleft_out = true\n')
+    word_model.settings = {"seen_every": 1}
+    word_model.seen = [normalised_hash(str(line["text"])) for line in lines]
+    result = check(word_model, None, path)
+    assert not result.passed
+    assert "19 of 19 messages looked up were in the training data" in result.failures[0].sentence
+
+
+def test_a_gate_says_where_the_new_model_was_trained_on_its_data(folder: Path, word_model: Any) -> None:
+    """Before the rules of a section; not where left_out is a rule already."""
+    said: list[str] = []
+    word_model.settings = {"seen_every": 1}
+    word_model.seen = [normalised_hash(f"win a prize number {i}") for i in range(13)]
+    result = check(word_model, None, gate(folder, FULL), said.append)
+    assert result.notes[0].startswith("sms: About 20 % of these messages were in the model's training data")
+    assert said[:2] == ["sms", result.notes[0]]
+    left_out = gate(folder, '[[data]]\nfiles = ["sms.jsonl"]\nleft_out = true\n')
+    assert check(word_model, None, left_out).notes == []
+
+
 def test_a_figure_that_only_one_of_the_models_has_is_an_error_with_its_reason(
     folder: Path, word_model: Any, word_model_class: Any
 ) -> None:
@@ -134,6 +158,13 @@ def test_a_figure_that_the_data_cannot_give_is_an_error_and_no_pass(folder: Path
         ('[[data]]\nfiles = ["a"]\nat_most = { false_positive_rate = -0.1 }\n', 3, "can never hold"),
         ('[[data]]\nfiles = ["a"]\nmax_drop = { auc = -1 }\n', 3, "can never hold"),
         ('[[data]]\nfiles = ["a"]\nat_least = { f1 = 0.9 }\nat_most = { f1 = 0.8 }\n', 4, "can never hold both"),
+        ('[[data]]\nfiles = ["a"]\nmax_drop = { ece = 0.1 }\n', 3, "did you mean max_rise?"),
+        ('[[data]]\nfiles = ["a"]\nmax_rise = { auc = 0.1 }\n', 3, "auc is better the higher it is"),
+        ('[[attacks]]\nfiles = ["a"]\nmax_drop = { ham_lost = 0.1 }\n', 3, "did you mean max_rise?"),
+        ('[[data]]\nfiles = ["a"]\nat_least = { accuracy = 0 }\n', 3, "always holds: accuracy lies between 0 and 1"),
+        ('[[data]]\nfiles = ["a"]\nat_most = { ece = 1 }\n', 3, "always holds"),
+        ('[[data]]\nfiles = ["a"]\nmax_drop = { mcc = 2 }\n', 3, "always holds: mcc lies between -1 and 1"),
+        ('[[data]]\nfiles = ["a"]\nat_least = { recall_at_0.001 = 0.5 }\n', 3, 'put it in quotes, "recall_at_0.001"'),
         ('[[data]]\nfiles = ["a"]\nat_least = { recall = nan }\n', 3, "no number"),
         ('[[data]]\nfiles = ["a"]\nat_least = { recall = "high" }\n', 3, "no number"),
         ("[[data]]\nat_least = { recall = 0.9 }\n", 1, "names no files"),
@@ -147,7 +178,7 @@ def test_a_figure_that_the_data_cannot_give_is_an_error_and_no_pass(folder: Path
 def test_a_gate_that_cannot_be_right_is_one_sentence_with_its_line(
     folder: Path, text: str, line: int, told: str
 ) -> None:
-    """Unknown keys, impossible thresholds, empty gates."""
+    """Unknown keys, bounds that never or always hold, empty gates."""
     with pytest.raises(EvaluationError) as caught:
         read_gate(gate(folder, text))
     assert f"gate.toml, line {line}: " in str(caught.value)

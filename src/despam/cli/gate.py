@@ -33,7 +33,7 @@ def command(new: str, old: str | None, gate_path: str, as_json: bool) -> int:
     result = check(load_model(new), load_model(old) if old else None, gate_path, say)
     if as_json:
         lines = [{"passed": line.passed, "rule": line.sentence, "place": line.place} for line in result.lines]
-        click.echo(json.dumps({"passed": result.passed, "rules": lines}, ensure_ascii=False))
+        click.echo(json.dumps({"passed": result.passed, "rules": lines, "notes": result.notes}, ensure_ascii=False))
     else:
         for line in result.lines:
             mark = click.style("holds", fg="green") if line.passed else click.style("FAILS", fg="red", bold=True)

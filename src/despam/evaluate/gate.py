@@ -10,7 +10,7 @@ Without an old model (the first promotion) the rules about differences are left 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,17 @@ from despam.errors import DataError, EvaluationError
 from despam.evaluate import figures
 from despam.evaluate.gate_file import Gate, Rule, Section, read_gate
 from despam.evaluate.intervals import upper_bound
-from despam.evaluate.measure import LOOKED_UP, Labelled, Measured, RowLike, classify, measure, overlap, require_both
+from despam.evaluate.measure import (
+    LOOKED_UP,
+    Labelled,
+    Measured,
+    RowLike,
+    classify,
+    measure,
+    overlap,
+    overlap_sentence,
+    require_both,
+)
 from despam.evaluate.resistance import resist
 
 if TYPE_CHECKING:
@@ -41,9 +51,10 @@ class GateLine:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """The whole answer; `lines` are in the order of the gate."""
+    """The whole answer; `lines` are in the order of the gate, `notes` say what the model was trained on."""
 
     lines: list[GateLine]
+    notes: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -60,15 +71,23 @@ def check(new: Model, old: Model | None, gate_path: Path | str, say: Say | None 
     """Decide every rule of a gate. Raises EvaluationError when one cannot be decided."""
     gate = read_gate(gate_path)
     lines: list[GateLine] = []
+    notes: list[str] = []
     for section in gate.sections:
         if say:
             say(section.name)
         rows = read_rows(section)
-        decide = data_lines if section.kind == "data" else attack_lines
-        lines.extend(decide(gate, section, new, old, rows))
+        if section.kind == "attacks":
+            lines.extend(attack_lines(gate, section, new, old, rows))
+            continue
+        after = measure(new, rows)
+        if not section.left_out:
+            notes.append(f"{section.name}: {overlap_sentence(overlap(new, after))}")
+            if say:
+                say(notes[-1])
+        lines.extend(data_lines(gate, section, new, old, rows, after))
     for label, paths in (("ham", gate.must_stay_ham), ("spam", gate.must_stay_spam)):
         lines.extend(must_stay(new, path, label) for path in paths)
-    return GateResult(lines)
+    return GateResult(lines, notes)
 
 
 def read_rows(section: Section) -> list[RowLike]:
@@ -78,9 +97,10 @@ def read_rows(section: Section) -> list[RowLike]:
     return rows
 
 
-def data_lines(gate: Gate, section: Section, new: Model, old: Model | None, rows: list[RowLike]) -> list[GateLine]:
-    """Decide the rules about figures."""
-    after = measure(new, rows)
+def data_lines(
+    gate: Gate, section: Section, new: Model, old: Model | None, rows: list[RowLike], after: list[Measured]
+) -> list[GateLine]:
+    """Decide the rules about figures; `after` is what the new model says of the rows."""
     lines = [left_out(gate, section, new, after)] if section.left_out else []
     differences = any(rule.bound in ("max_drop", "max_rise") for rule in section.rules)
     before = flat(measure(old, rows)) if old is not None and differences else None
@@ -159,7 +179,8 @@ def left_out(gate: Gate, section: Section, new: Model, rows: list[Measured]) -> 
     if not shared["told"]:
         told = "the model's file does not carry the hashes of its training messages; drop left_out, or train it again"
         raise EvaluationError(f"{place}: whether {section.name} was left out cannot be known: {told}")
-    if looked_up < LOOKED_UP:
+    too_many = found > LEFT_OUT_SHARE * looked_up
+    if looked_up < LOOKED_UP and not too_many:
         raise EvaluationError(
             f"{place}: whether {section.name} was left out cannot be told: {looked_up:,} messages were looked up (the "
             f"file remembers a sample), too few to tell, as {LOOKED_UP} are needed; name more or drop left_out"
@@ -169,7 +190,7 @@ def left_out(gate: Gate, section: Section, new: Model, rows: list[Measured]) -> 
         f"{section.name}: {found:,} of {looked_up:,} messages looked up were in the training data (of all at most "
         f"{most:.1%}, 95 % sure); of a source left out none is, and {LEFT_OUT_SHARE:.0%} may be by chance"
     )
-    return GateLine(found <= LEFT_OUT_SHARE * looked_up, told, place)
+    return GateLine(not too_many, told, place)
 
 
 def must_stay(new: Model, path: Path, label: str) -> GateLine:

@@ -6,8 +6,8 @@
     left_out = true                             # the model must not have been trained on these messages
     at_least = { recall = 0.9 }                 # figures of the new model
     at_most = { false_positive_rate = 0.005 }
-    max_drop = { auc = 0.002 }                  # how much lower than the live model's
-    max_rise = { false_positive_rate = 0.001 }  # how much higher
+    max_drop = { auc = 0.002, "recall_at_0.01" = 0.03 }  # how much lower than the live one's, of what is better high
+    max_rise = { false_positive_rate = 0.001 }  # how much higher, of what is better low
 
     [[attacks]]
     files = ["sms.jsonl.gz"]
@@ -20,8 +20,8 @@
     ham = ["must-stay-ham.txt"]                 # one message a line, or any DATA
     spam = ["must-stay-spam.txt"]
 
-Knows this form and refuses everything else: an unknown key, a threshold that can never hold, a gate that asks nothing.
-Refuses to know models. Every rule remembers its line, so that a failure can point to it.
+Knows this form and refuses everything else: an unknown key, a bound that can never hold or always holds, a gate
+that asks nothing. Refuses to know models. Every rule remembers its line, so that a failure can point to it.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from typing import Any
 
 from despam.errors import EvaluationError
 from despam.evaluate.attacks import ATTACKS
+from despam.evaluate.metrics import LOWER_IS_BETTER
 
 RATES = (
     "accuracy", "precision", "recall", "f1", "auc", "pr_auc", "recall_at_0.001", "recall_at_0.005", "recall_at_0.01",
@@ -183,12 +184,17 @@ class _Reader:
         if not isinstance(table, dict):
             raise self.error(line, f"{bound} is a table such as {{ recall = 0.9 }}")
         known = FIGURES if kind == "data" else UNDER_ATTACK
+        for key, rest in table.items():
+            if isinstance(rest, dict) and f"{key}.{next(iter(rest), '')}" in known:
+                name = f"{key}.{next(iter(rest))}"
+                raise self.error(line, f'{name} has a point, which TOML takes for a table: put it in quotes, "{name}"')
         self.check_keys(dict.fromkeys(table), known, bound, line)
         return [self.rule(kind, bound, figure, limit, line) for figure, limit in table.items()]
 
     def rule(self, kind: str, bound: str, figure: str, limit: Any, line: int) -> Rule:
         if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not math.isfinite(limit):
             raise self.error(line, f"{bound} {figure} is {limit!r}, no number")
+        self.check_side(bound, figure, line)
         share = kind == "attacks" or figure in RATES
         top = 1.5 if figure == "kept" else 1.0 if share or figure == "mcc" else math.inf
         floor = -1.0 if figure == "mcc" else 0.0
@@ -201,7 +207,23 @@ class _Reader:
             raise self.error(
                 line, f"{bound} {figure} = {limit:g} can never hold: {figure} lies between {floor:g} and {top:g}"
             )
+        always = (
+            (bound == "at_least" and limit <= floor)
+            or (bound == "at_most" and limit >= top)
+            or (bound in ("max_drop", "max_rise") and limit >= top - floor)
+        )
+        if always:
+            told = f"{figure} lies between {floor:g} and {top:g}; it guards nothing, give a real one or drop it"
+            raise self.error(line, f"{bound} {figure} = {limit:g} always holds: {told}")
         return Rule(bound, figure, float(limit), line)
+
+    def check_side(self, bound: str, figure: str, line: int) -> None:
+        """Refuse a difference on the side where the new model is the better one."""
+        lower = figure in LOWER_IS_BETTER
+        if (bound == "max_drop" and lower) or (bound == "max_rise" and not lower):
+            other, side = ("max_rise", "lower") if lower else ("max_drop", "higher")
+            told = f"{figure} is better the {side} it is, so {bound} of it stops better models, not worse ones"
+            raise self.error(line, f"{told}; did you mean {other}?")
 
     def check_holds(self, section: Section) -> None:
         """Refuse a floor above the ceiling of the same figure."""
