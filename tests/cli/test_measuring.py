@@ -20,6 +20,8 @@ from despam.evaluate.intervals import mcnemar
 from despam.train import Settings
 from despam.train.again import default_options, trainer_like
 
+from .conftest import on_a_terminal
+
 Result = tuple[int, str, str]
 
 
@@ -147,6 +149,18 @@ def test_evaluate_trains_anew_in_folds_and_by_source(despam: Any, model: Path, s
     code, _, err = despam("evaluate", model, files[0], "--leave-one-source-out")
     assert code == 3
     assert "needs at least two" in err
+
+
+def test_what_takes_long_says_what_it_is_at_on_a_terminal(model: Path, data: Path, tmp_path: Path) -> None:
+    """Near-copies, intervals and disguises; few messages have no bar but for the disguises."""
+    many = tmp_path / "many.jsonl"
+    many.write_text(data.read_text(encoding="utf-8") * 10, encoding="utf-8")
+    shown = on_a_terminal(["evaluate", str(model), str(many)], tmp_path)
+    for words in ("measuring", "looking for near-copies", "drawing for the intervals"):
+        assert words in shown
+    shown = on_a_terminal(["evaluate", str(model), str(data), "--report", "report.html"], tmp_path)
+    assert "disguising" in shown
+    assert "drawing for the intervals" not in shown
 
 
 def test_usage_that_cannot_be_meant_is_said(despam: Any, model: Path, data: Path) -> None:

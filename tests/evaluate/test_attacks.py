@@ -130,7 +130,7 @@ def test_good_words_come_as_often_as_they_occur() -> None:
 
 
 def test_an_emoji_stands_behind_every_second_word() -> None:
-    """Blanks stay as they are; a megabyte without any is one word (two hours, once, of trying each start)."""
+    """Blanks stay as they are; a megabyte without any is one word (three hours, once, of trying each start)."""
     made = alter("emoji", " one two\n\tthree  four five ", Arms())
     emoji = f"({'|'.join(EMOJI)})"
     assert re.fullmatch(rf" one two {emoji}\n\tthree  four {emoji} five ", made)

@@ -51,7 +51,7 @@ def command(old: str, new: str, data: tuple[str, ...], **options: Any) -> None:
     rows = read_rows(data, options)
     require_both(rows, " ".join(data))
     before, after = (measure_with_progress(model, rows) for model in models)
-    with Stages() as stages:
+    with Stages(len(rows)) as stages:
         result = compare(before, after, options["seed"], partial(stages, "intervals"))
     shared = {side: overlap(model, rows) for side, model, rows in zip(SIDES, models, (before, after), strict=True)}
     if options["as_json"]:

@@ -122,7 +122,7 @@ def measure_with_progress(model: Model, rows: list[Any]) -> list[Measured]:
     from despam.cli.stages import Stages
     from despam.evaluate.measure import measure
 
-    with Stages() as stages:
+    with Stages(len(rows)) as stages:
         return measure(model, rows, lambda done: stages("measuring", done, len(rows)))
 
 
@@ -168,7 +168,7 @@ def summary(model: Model, measured: list[Measured], how: str, options: dict[str,
     from despam.evaluate import figures
     from despam.evaluate.measure import overlap
 
-    with Stages() as stages:
+    with Stages(len(measured)) as stages:
         found = figures.full(measured, options["by"], options["seed"], apart=how == APART, progress=stages)
     anew = how != AS_IT_IS
     shared = {"known": True, "anew": True, "messages": 0, "share": 0.0, "found": 0, "looked_up": 0}

@@ -11,17 +11,21 @@ from typing import Any
 STAGES = {
     "near-copies": "finding near-copies", "features": "reading features", "intervals": "drawing for the intervals",
 }  # fmt: skip
+FEW = 2_000  # fewer messages are measured before a bar could be read
 
 
 class Stages:
-    """Progress by stage on a terminal; silent elsewhere. Called as `stages(stage, done, of)`."""
+    """Progress by stage on a terminal; silent elsewhere. Called as `stages(stage, done, of)`.
 
-    def __init__(self) -> None:
+    `messages` are how many the stages are about, where few take less than a second.
+    """
+
+    def __init__(self, messages: int = FEW) -> None:
         import sys
 
         self.bar: Any = None
         self.tasks: dict[str, Any] = {}
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and messages >= FEW:
             from rich.console import Console
             from rich.progress import (
                 BarColumn,
