@@ -156,7 +156,7 @@ def test_what_takes_long_says_what_it_is_at_on_a_terminal(model: Path, data: Pat
     many = tmp_path / "many.jsonl"
     many.write_text(data.read_text(encoding="utf-8") * 10, encoding="utf-8")
     shown = on_a_terminal(["evaluate", str(model), str(many)], tmp_path)
-    for words in ("measuring", "looking for near-copies", "drawing for the intervals"):
+    for words in ("measuring", "finding near-copies", "drawing for the intervals"):
         assert words in shown
     shown = on_a_terminal(["evaluate", str(model), str(data), "--report", "report.html"], tmp_path)
     assert "disguising" in shown

@@ -40,8 +40,6 @@ def command(old: str, new: str, data: tuple[str, ...], **options: Any) -> None:
     \b
         despam compare bundled bundled data/telegram_groups.jsonl.gz
     """
-    from functools import partial
-
     from despam.cli.evaluate import measure_with_progress
     from despam.cli.stages import Stages
     from despam.evaluate.compare import compare
@@ -52,7 +50,7 @@ def command(old: str, new: str, data: tuple[str, ...], **options: Any) -> None:
     require_both(rows, " ".join(data))
     before, after = (measure_with_progress(model, rows) for model in models)
     with Stages(len(rows)) as stages:
-        result = compare(before, after, options["seed"], partial(stages, "intervals"))
+        result = compare(before, after, options["seed"], stages)
     shared = {side: overlap(model, rows) for side, model, rows in zip(SIDES, models, (before, after), strict=True)}
     if options["as_json"]:
         for key in ("broken", "fixed"):

@@ -8,7 +8,8 @@ Invariant: `old` and `new` are measured on the same rows in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from despam.errors import EvaluationError
@@ -22,7 +23,7 @@ def compare(
     old: Sequence[Measured],
     new: Sequence[Measured],
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: figures.Progress | None = None,
 ) -> dict[str, Any]:
     """Give both sides' figures, the differences with intervals, McNemar's p, and which messages flip."""
     if len(old) != len(new) or any(a.text != b.text for a, b in zip(old, new, strict=False)):
@@ -46,7 +47,7 @@ def compare(
 
 
 def differences(
-    old: Sequence[Measured], new: Sequence[Measured], seed: int, progress: Callable[[int, int], None] | None = None
+    old: Sequence[Measured], new: Sequence[Measured], seed: int, progress: figures.Progress | None = None
 ) -> dict[str, dict[str, Any]]:
     """Give new minus old for each figure that these data carry, with its paired 95 % interval."""
     before, after = Drawn(old), Drawn(new)
@@ -55,9 +56,10 @@ def differences(
         one, other = before(weights), after(weights)
         return {name: _minus(other[name], one[name]) for name in one}
 
-    clusters = find_clusters([row.text for row in old])
+    near, drawing = (partial(progress, stage) if progress else None for stage in ("near-copies", "intervals"))
+    clusters = find_clusters([row.text for row in old], progress=near)
     rounds = max(100, intervals.rounds_for(len(old)) // 2)
-    spans = intervals.bootstrap(difference, clusters, rounds, seed, progress)
+    spans = intervals.bootstrap(difference, clusters, rounds, seed, drawing)
     whole = difference([1] * len(old))
     return {
         name: {"difference": value, "interval": list(spans[name])}

@@ -134,11 +134,8 @@ def full(
     progress: Progress | None = None,
 ) -> Figures:
     """Give everything: raw and cleaned, intervals, groups, calibration; `apart`: each source has its own model."""
-    if progress:
-        progress("near-copies", 0, 1)
-    clusters = find_clusters([row.text for row in rows])
-    if progress:
-        progress("near-copies", 1, 1)
+    tell = partial(progress, "near-copies") if progress else None
+    clusters = find_clusters([row.text for row in rows], progress=tell)
     kept = keep_cleaned(rows, clusters)
     clean_rows = [rows[i] for i in kept]
     out = with_spans(rows, clusters, seed, apart, progress)
