@@ -100,6 +100,22 @@ def visit(browser: Browser, server: str) -> Iterator[Callable[..., Page]]:
         yield visit
 
 
+@pytest.fixture(scope="module")
+def page(browser: Browser, server: str) -> Iterator[Page]:
+    """One page for all tests of a file that only call the page's functions."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(server + "/")
+    yield page
+    context.close()
+
+
+def call(page: Page, module: str, function: str, *arguments: object) -> Any:
+    """Call an exported function of a module."""
+    script = "async ([module, name, args]) => (await import(module))[name](...args)"
+    return page.evaluate(script, [f"./{module}.js", function, list(arguments)])
+
+
 @contextmanager
 def opening(browser: Browser, default: str) -> Iterator[Callable[..., Page]]:
     """Give a function that opens the page, and close and check each page in the end."""

@@ -1,35 +1,17 @@
-"""The page's own small readers, module by module, in the browser that runs them: offsets, CSV, mail, numbers."""
+"""The page's own small readers, module by module, in the browser that runs them: offsets, CSV, numbers."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page
 
-from despam.core import mail
+from despam.corpus.columns import LABEL_NAMES, TEXT_NAMES
+
+from .conftest import call
 
 pytestmark = pytest.mark.browser
-Visit = Callable[..., Page]
-
-
-def call(page: Page, module: str, function: str, *arguments: object) -> Any:
-    """Call an exported function of a module."""
-    script = "async ([module, name, args]) => (await import(module))[name](...args)"
-    return page.evaluate(script, [f"./{module}.js", function, list(arguments)])
-
-
-@pytest.fixture(scope="module")
-def page(browser: Any, server: str) -> Any:
-    """One page for all, because nothing here changes it."""
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(server + "/")
-    yield page
-    context.close()
 
 
 TEXT = st.text(st.sampled_from("ab \n\t😀👩\u200d\u0301éה中"), max_size=30)
@@ -100,36 +82,6 @@ def test_probabilities_are_said_without_false_certainty(page: Page, probability:
     assert call(page, "dom", "percent", probability) == words.replace(" %", "\u00a0%")
 
 
-MAILS = {
-    "plain": b"Subject: Hi\n\nbody\n",
-    "no headers": b"just a text without headers",
-    "encoded subject": b"Subject: =?iso-8859-1?Q?Gr=FC=DFe?= =?utf-8?B?4oKs?=\n\nbody",
-    "folded subject": b"Subject: one\n two\nFrom: a@b.example\n\nbody",
-    "base64": b"Subject: s\nContent-Type: text/plain; charset=utf-8\n"
-              b"Content-Transfer-Encoding: base64\n\nR3LDvMOfZQ==\n",
-    "nested": b'Subject: s\nContent-Type: multipart/mixed; boundary="o"\n\n'
-              b"--o\nContent-Type: multipart/alternative; boundary=i\n\n--i\nContent-Type: text/plain\n\n"
-              b"The plain text, long enough to be no stub of anything, says hello to you and all of yours.\n"
-              b"--i\nContent-Type: text/html\n\n<p>html</p>\n--i--\n--o\nContent-Type: image/png\n\nxxx\n--o--\n",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", list(MAILS))
-def test_a_mail_reads_as_the_core_reads_it(page: Page, name: str) -> None:
-    found = call(page, "mail", "readMail", MAILS[name].decode())
-    assert found.split() == mail.read(MAILS[name]).split()
-
-
-@pytest.mark.parametrize(
-    "source",
-    ["", "\n\n", "Content-Type: multipart/mixed\n\n--x",
-     'Content-Type: multipart/mixed; boundary="("\n\n--(\n\na\n--(--', "Content-Transfer-Encoding: base64\n\n!!!",
-     "Content-Type: text/plain; charset=no-such\n\nx", "Subject: =?x?B?!?=\n\ny"],
-)  # fmt: skip
-def test_a_broken_mail_is_still_read(page: Page, source: str) -> None:
-    assert isinstance(call(page, "mail", "readMail", source), str)
-
-
-def test_parts_nested_without_end_are_still_read(page: Page) -> None:
-    source = "".join(f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(1000)) + "\nbottom"
-    assert isinstance(call(page, "mail", "readMail", source), str)
+def test_columns_have_the_usual_names_of_the_command_line(page: Page) -> None:
+    names = page.evaluate("async () => { const m = await import('./files.js'); return [m.TEXT_NAMES, m.LABEL_NAMES]; }")
+    assert names == [list(TEXT_NAMES), list(LABEL_NAMES)]

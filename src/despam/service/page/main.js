@@ -9,7 +9,7 @@ import { runBatch } from "./batch.js";
 import { openCard } from "./card.js";
 import { hideTip } from "./clues.js";
 import { byId, el } from "./dom.js";
-import { FileProblem, readFile } from "./files.js";
+import { ColumnProblem, FileProblem, readFile } from "./files.js";
 import { drawProblem } from "./problem.js";
 import { hideBatch, showBatch } from "./table.js";
 import { without } from "./text.js";
@@ -116,23 +116,33 @@ async function learnModel(signal) {
 }
 
 async function openFile(file) {
-  const signal = begin();
   hideVerdict();
   hideBatch();
+  await useFile(() => readFile(file), file.name);
+}
+
+/** Classify what reading a file gives: one message, or its rows. */
+async function useFile(read, name) {
+  const signal = begin();
   try {
-    const found = await readFile(file);
+    const found = await read();
     if (signal.aborted) return;
-    if (found.rows) await classifyRows(found, file.name, signal);
+    if (found.rows) await classifyRows(found, name, signal);
     else {
       input.value = found.text;
       await analyze();
     }
   } catch (error) {
     if (signal.aborted) return;
-    showProblem(
-      error instanceof FileProblem ? new Problem("file", "This file could not be used.", error.message) : error,
-    );
+    if (error instanceof ColumnProblem) askColumn(error, name);
+    else if (!(error instanceof FileProblem)) showProblem(error);
+    else showProblem(new Problem("file", "This file could not be used.", error.message));
   }
+}
+
+function askColumn({ message, names, use }, name) {
+  const problem = new Problem("column", "Which column holds the messages?", message);
+  showProblem(Object.assign(problem, { names }), (column) => useFile(() => use(column), name));
 }
 
 async function classifyRows({ rows, labelled }, name, signal) {
