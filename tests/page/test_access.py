@@ -46,6 +46,18 @@ def show_unsure(page: Page) -> None:
     analyze(page, "free lunch home")
 
 
+def show_before(page: Page) -> None:
+    show_unsure(page)
+    page.locator("#userInput").press("End")
+    page.keyboard.type(" more")
+    expect(page.locator("#before")).not_to_be_empty()
+
+
+def show_column(page: Page) -> None:
+    choose(page, "odd.csv", f"from,{'a column with a long name ' * 9}\na,b\nc,d\n")
+    expect(page.get_by_label("Column")).to_be_visible()
+
+
 def show_tip(page: Page) -> None:
     show_unsure(page)
     page.locator("#marked mark").first.focus()
@@ -91,8 +103,8 @@ def show_card(page: Page) -> None:
 STATES = {
     show.__name__: show
     for show in (
-        show_empty, show_spam, show_ham, show_unsure, show_tip, show_fold, show_problem, show_key, show_table,
-        show_working, show_card,
+        show_empty, show_spam, show_ham, show_unsure, show_before, show_tip, show_fold, show_problem, show_key,
+        show_column, show_table, show_working, show_card,
     )
 }  # fmt: skip
 
@@ -111,6 +123,32 @@ def test_a_phone_never_scrolls_sideways(visit: Visit, state: str) -> None:
     page = visit(viewport={"width": 320, "height": 640})
     STATES[state](page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
+
+
+def test_a_phone_shows_whole_messages_in_its_table(visit: Visit) -> None:
+    page = visit(viewport={"width": 360, "height": 640})
+    rows = [*rows_of(6), {"text": f"https://shop.example/{'x' * 90}"}, {"text": ""}]
+    choose(page, "many.jsonl", f"{json_lines(rows)}oops\n")
+    table = page.get_by_role("region", name="Table of messages")
+    expect(table).to_be_visible()
+    assert table.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+
+
+def test_a_table_that_goes_on_beyond_the_edge_has_a_shade_there(visit: Visit) -> None:
+    page = visit(viewport={"width": 360, "height": 640})
+    show_card(page)
+    table = page.locator("#cardBody .scroll").first
+    assert table.evaluate("e => e.scrollWidth - e.clientWidth") > 0
+    style = "getComputedStyle(e).backgroundImage.split('gradient').length - 1, getComputedStyle(e).backgroundAttachment"
+    # two covers that move with the table, over two shades that stay at the edges
+    assert table.evaluate(f"e => [{style}]") == [4, "local, local, scroll, scroll"]
+
+
+def test_on_a_phone_the_verdict_comes_into_view_whole(visit: Visit) -> None:
+    page = visit(viewport={"width": 360, "height": 640})
+    analyze(page, SPAM)
+    for part in ("#result", "#summary", "#bar", "#whatIf"):
+        expect(page.locator(part)).to_be_in_viewport(ratio=1)
 
 
 def test_the_keyboard_alone_is_enough(visit: Visit) -> None:

@@ -130,6 +130,42 @@ def test_a_verdict_fades_while_another_text_is_judged(visit: Visit) -> None:
     expect(page.locator("#verdict")).not_to_have_class(re.compile("waiting"))
 
 
+def test_a_verdict_beside_another_text_says_so_and_pales(visit: Visit) -> None:
+    page = visit()
+    analyze(page, SPAM)
+    before = page.locator("#before")
+    details = page.locator("#details")
+    expect(before).to_be_empty()
+    page.locator("#userInput").press("End")
+    page.keyboard.type("!")
+    expect(before).to_have_text("This verdict is for the message before your changes.")
+    expect(before).to_have_role("status")
+    assert float(details.evaluate("e => getComputedStyle(e).opacity")) < 1
+    page.keyboard.press("Backspace")  # the text that was judged
+    expect(before).to_be_empty()
+    assert details.evaluate("e => getComputedStyle(e).opacity") == "1"
+    analyze(page, HAM)
+    expect(before).to_be_empty()
+    assert details.evaluate("e => getComputedStyle(e).opacity") == "1"
+
+
+def test_a_verdict_that_comes_after_the_text_changed_says_so(visit: Visit) -> None:
+    page = visit()
+    held: list[Route] = []
+    page.route("**/classify?*", lambda route: held.append(route))
+    page.locator("#userInput").fill(SPAM)
+    page.locator("#analyze").click()
+    page.locator("#userInput").press("End")
+    page.keyboard.type("!")
+    expect(page.locator("#before")).to_be_empty()  # there is no verdict yet
+    held[0].continue_()
+    expect(page.locator("#result")).to_contain_text("SPAM")
+    expect(page.locator("#before")).not_to_be_empty()
+    page.locator("#userInput").fill("")
+    page.locator("#analyze").click()
+    expect(page.locator("#before")).to_be_empty()  # nor any more
+
+
 def test_the_models_unsure_zone_is_drawn_to_scale(visit: Visit, server: str) -> None:
     page = visit()
     model = page.request.get(f"{server}/model").json()

@@ -2,7 +2,7 @@
 
    Holds the page's whole state, in memory: the request under way, what the model says of itself, the file's rows. One
    thing is under way at a time and the latest wins. Invariant: whatever fails, the visitor's text stays where it is,
-   and what stands as the verdict belongs to the text last asked about. */
+   and what stands as the verdict belongs to the text last asked about, and says so beside another. */
 
 import { classify, classifyMany, describeModel, HOST, Problem } from "./api.js";
 import { runBatch } from "./batch.js";
@@ -13,7 +13,7 @@ import { ColumnProblem, FileProblem, readFile } from "./files.js";
 import { drawProblem } from "./problem.js";
 import { hideBatch, showBatch } from "./table.js";
 import { without } from "./text.js";
-import { hideVerdict, showModel, showVerdict, showWhatIf, showZone, strongestClues } from "./verdict.js";
+import { hideVerdict, markBefore, showModel, showVerdict, showWhatIf, showZone, strongestClues } from "./verdict.js";
 import { EXAMPLES } from "./words.js";
 
 const CLUES_OUT = 5; // how many of the strongest clues to take out, one after the other
@@ -23,6 +23,7 @@ const button = byId("analyze");
 const WAIT_MS = 250;
 let waiting = 0;
 let underWay = new AbortController();
+let judged = ""; // the text that the verdict shown is about
 let model = null; // what GET /model said last
 
 /** Start something new; what was under way is given up. */
@@ -70,8 +71,12 @@ async function analyze() {
     if (signal.aborted) return;
     // offsets fit the text the server read; a lone surrogate comes back as U+FFFD, one for one
     showVerdict(answer, typeof answer.input_text === "string" ? answer.input_text : text);
+    judged = text;
+    markBefore(input.value !== judged);
     busy(false);
-    byId("announce").scrollIntoView({ block: "nearest" });
+    // on a phone the nearest edge would show its first line alone; at once, for nobody to watch the page move
+    if (matchMedia("(max-width: 34rem)").matches) byId("verdict").scrollIntoView({ block: "start" });
+    else byId("announce").scrollIntoView({ block: "nearest" });
     await Promise.all([askWhatIf(answer, text, signal), drawZone(answer, signal)]);
   } catch (error) {
     if (signal.aborted) return;
@@ -195,6 +200,7 @@ function listen() {
     event.preventDefault();
     analyze();
   });
+  input.addEventListener("input", () => markBefore(input.value !== judged));
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();

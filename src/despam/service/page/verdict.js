@@ -13,6 +13,7 @@ export function showVerdict(answer, text) {
   const spam = answer.classification === "SPAM";
   const verdict = byId("verdict");
   verdict.className = spam ? "spam" : "ham";
+  byId("before").textContent = "";
   byId("result").replaceChildren(icon(answer.classification), `Prediction: ${answer.classification}`);
   byId("summary").replaceChildren(...summary(answer));
   byId("details").replaceChildren(
@@ -32,9 +33,18 @@ export function showModel(version) {
   if (version) byId("answeredBy").replaceChildren("Answered by model ", el("code", {}, version));
 }
 
+/** Say whether the verdict that is shown belongs to another text than the one that stands in the field now. */
+export function markBefore(on) {
+  const { classList } = byId("verdict");
+  const before = on && !classList.contains("none");
+  if (classList.toggle("before", before) === Boolean(byId("before").textContent)) return; // said already
+  byId("before").textContent = before ? "This verdict is for the message before your changes." : "";
+}
+
 /** Take the verdict away: what stands in the page must belong to the message last asked about. */
 export function hideVerdict() {
   byId("verdict").className = "none";
+  byId("before").textContent = "";
   byId("result").replaceChildren();
   byId("summary").replaceChildren();
   byId("details").replaceChildren();
