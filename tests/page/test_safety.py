@@ -1,4 +1,4 @@
-"""What the page must never do, and what it may cost: hostile text, the policy, bytes on the wire, time to a verdict."""
+"""What the page must never do, and what it may cost: hostile text, the policy, bytes on the wire, elements drawn."""
 
 from __future__ import annotations
 
@@ -139,11 +139,17 @@ def test_all_files_weigh_at_most_60_kb_over_the_wire(visit: Visit) -> None:
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-    weights: list[int] = []
-    session.on("Network.loadingFinished", lambda event: weights.append(int(event["encodedDataLength"])))
+    names: dict[str, str] = {}
+    weights: dict[str, int] = {}
+    session.on("Network.requestWillBeSent", lambda event: names.update({event["requestId"]: event["request"]["url"]}))
+    session.on(
+        "Network.loadingFinished",
+        lambda event: weights.update({names[event["requestId"]]: int(event["encodedDataLength"])}),
+    )
     page.reload(wait_until="networkidle")
-    assert len(weights) >= len(pages.PACKED) - 1
-    assert 10_000 < sum(weights) <= 60_000, sum(weights)
+    weights.pop(page.url + "model")  # no file of the page's: as long as the model has to say of itself
+    assert len(weights) == len(pages.PACKED) - 1
+    assert 10_000 < sum(weights.values()) <= 60_000, weights
 
 
 def test_the_browser_asks_again_and_gets_304(visit: Visit) -> None:
@@ -156,24 +162,15 @@ def test_the_browser_asks_again_and_gets_304(visit: Visit) -> None:
     assert statuses.count(304) >= len(pages.FILES) - 4
 
 
-MEASURE = """() => new Promise(done => {
-    const began = performance.now();
-    new MutationObserver(() => {
-        if (document.getElementById('result').textContent) requestAnimationFrame(() => done(performance.now() - began));
-    }).observe(document.getElementById('result'), { childList: true });
-    document.getElementById('analyze').click();
-})"""
-
-
-def test_the_first_verdict_comes_soon_after_the_click(
-    visit: Visit, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_first_verdict_waits_for_one_answer_only(visit: Visit) -> None:
     page = visit()
-    page.locator("#userInput").fill(SPAM)
-    elapsed_ms = page.evaluate(MEASURE)
-    record_property("first_verdict_ms", elapsed_ms)
-    print(f"first verdict {elapsed_ms:.0f} ms after the click")
-    assert elapsed_ms < 2000  # 100 on an idle machine; CI shares its cores
+    asked: list[str] = []
+    page.route("**/classify/batch", lambda route: asked.append(route.request.url))  # what if? is never answered
+    page.route("**/model", lambda route: asked.append(route.request.url))
+    analyze(page, SPAM)
+    expect(page.locator("#marked mark").first).to_be_visible()
+    expect(page.locator("#form")).to_have_attribute("aria-busy", "false")
+    assert any(url.endswith("/classify/batch") for url in asked)
 
 
 def test_a_hundred_thousand_characters_stay_smooth(visit: Visit) -> None:
@@ -185,9 +182,8 @@ def test_a_hundred_thousand_characters_stay_smooth(visit: Visit) -> None:
     page.locator("#userInput").focus()
     page.keyboard.press("Control+V")
     expect(page.locator("#userInput")).to_have_value(text)
-    elapsed_ms = page.evaluate(MEASURE)
-    print(f"verdict on {len(text):,} characters {elapsed_ms:.0f} ms after the click")
-    assert elapsed_ms < 4000
+    page.get_by_role("button", name="Analyze").click()
+    expect(page.locator("#result")).to_contain_text("Prediction: ")
     shown = page.locator("#marked").evaluate("e => e.textContent")
     for summary in page.locator("#marked summary").all_inner_texts():
         shown = shown.replace(summary, "", 1)
@@ -195,13 +191,16 @@ def test_a_hundred_thousand_characters_stay_smooth(visit: Visit) -> None:
     expect(page.locator("#marked summary").filter(has_text="characters not read")).to_have_count(1)
     nodes = page.locator("#verdict").evaluate("e => e.querySelectorAll('*').length")
     assert nodes < 2500
+    expect(page.locator("#whatIf")).not_to_be_empty()
+    expect(page.locator("#bar .zone")).to_be_visible()  # the last that comes by itself
     page.locator("#userInput").press("End")
-    page.evaluate(
-        "() => { window.longest = 0; const see = list => { for (const e of list.getEntries())"
-        " longest = Math.max(longest, e.duration); }; new PerformanceObserver(see).observe({ type: 'longtask' }); }"
+    page.locator("#details").evaluate(
+        "e => { window.drawn = 0; new MutationObserver(list => { drawn += list.length; })"
+        ".observe(e, { childList: true, subtree: true, attributes: true, characterData: true }); }"
     )
     page.keyboard.type("more words")
-    assert page.evaluate("() => longest") < 500
+    expect(page.locator("#userInput")).to_have_value(f"{text}more words")
+    assert page.evaluate("() => drawn") == 0  # typing draws nothing of this anew
 
 
 def test_a_lone_surrogate_keeps_the_offsets(visit: Visit) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,20 +12,10 @@ from playwright.sync_api import Page, Route, expect
 
 from despam.core.repair import REPAIRS
 
-from .conftest import HAM, SPAM, analyze, verdict
+from .conftest import HAM, SPAM, analyze, answering, verdict
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
-
-
-def answering(page: Page, **fields: Any) -> None:
-    """Let the API answer every text with these fields."""
-
-    def fulfil(route: Route) -> None:
-        text = json.loads(route.request.post_data or "{}")["text"]
-        route.fulfill(json=verdict(text, **fields))
-
-    page.route("**/classify?**", fulfil)
 
 
 def test_spam_is_said_in_a_word_an_icon_and_red(visit: Visit) -> None:
@@ -179,118 +168,6 @@ def test_the_models_unsure_zone_is_drawn_to_scale(visit: Visit, server: str) -> 
     assert abs(box["width"] / bar["width"] - (model["unsure_high"] - model["unsure_low"])) < 0.01
 
 
-def test_marked_text_is_exactly_the_visitors_text(visit: Visit) -> None:
-    page = visit()
-    text = f"{SPAM}\n\n  two  blanks and a tab\there 😀😀 {HAM}"
-    analyze(page, text)
-    assert page.locator("#marked").evaluate("e => e.textContent") == text
-    assert page.locator("#marked mark").count() > 3
-
-
-def test_marks_stand_right_after_emoji_and_in_repaired_text(visit: Visit, server: str) -> None:
-    page = visit()
-    text = "😀👩‍👩‍👧 𝟙 Yоu wоn a frее prize, claim your prize 🎉 free cash now 🏆 call 09061701461"
-    analyze(page, text)
-    answer = page.request.post(f"{server}/classify?explain=true", data={"text": text}).json()
-    spans = {text[clue["start"] : clue["end"]] for clue in answer["clues"] if clue["start"] is not None}
-    marks = page.locator("#marked mark").all_text_contents()
-    assert marks
-    assert set(marks) <= spans
-    assert page.locator("#marked").evaluate("e => e.textContent") == text
-
-
-def test_marks_tell_side_and_strength(visit: Visit) -> None:
-    page = visit()
-    clues = [
-        {"text": "strong", "start": 0, "end": 6, "contribution": 2.0},
-        {"text": "weak", "start": 7, "end": 11, "contribution": 0.3},
-        {"text": "good", "start": 12, "end": 16, "contribution": -1.0},
-        {"text": "none", "start": 17, "end": 21, "contribution": 0.001},
-    ]
-    answering(page, clues=clues)
-    analyze(page, "strong weak good none")
-    marks = page.locator("#marked mark")
-    expect(marks).to_have_text(["strong", "weak", "good"])
-    styles = marks.evaluate_all(
-        "all => all.map(e => getComputedStyle(e)).map(style =>"
-        " [style.textDecorationStyle, parseFloat(style.backgroundColor.split(/[ ,/]+/).at(-1))])"
-    )
-    assert [style for style, _ in styles] == ["solid", "solid", "dotted"]
-    assert styles[0][1] > styles[1][1]
-
-
-def test_a_clue_says_its_contribution_on_hover_and_hides_it_again(visit: Visit) -> None:
-    page = visit()
-    answering(page, clues=[{"text": "free", "start": 0, "end": 4, "contribution": 1.25}])
-    analyze(page, "free lunch")
-    page.locator("#marked mark").hover()
-    expect(page.get_by_role("tooltip")).to_have_text("+1.25 spam free")
-    mark, tip = page.locator("#marked mark").bounding_box(), page.get_by_role("tooltip").bounding_box()
-    assert mark and tip
-    page.mouse.move(mark["x"] + 5, tip["y"] + tip["height"] / 2, steps=10)  # the tip can be hovered itself
-    expect(page.get_by_role("tooltip")).to_be_visible()
-    page.locator("h1").hover()
-    expect(page.get_by_role("tooltip")).to_be_hidden()
-
-
-def test_a_clue_says_its_contribution_on_focus_and_arrows_go_on(visit: Visit) -> None:
-    page = visit()
-    clues = [
-        {"text": "free", "start": 0, "end": 4, "contribution": 1.25},
-        {"text": "lunch", "start": 5, "end": 10, "contribution": -1.5},
-    ]
-    answering(page, clues=clues)
-    analyze(page, "free lunch")
-    page.locator("#marked mark").first.focus()
-    tip = page.get_by_role("tooltip")
-    expect(tip).to_have_text("+1.25 spam free")
-    page.keyboard.press("ArrowRight")
-    expect(page.locator("mark:focus")).to_have_text("lunch")
-    expect(tip).to_have_text("−1.50 ham lunch")
-    page.keyboard.press("Escape")
-    expect(tip).to_be_hidden()
-    page.keyboard.press("Home")
-    expect(page.locator("mark:focus")).to_have_text("free")
-    expect(tip).to_be_visible()
-
-
-def test_overlapping_clues_are_all_named(visit: Visit) -> None:
-    page = visit()
-    clues = [
-        {"text": "free prize", "start": 0, "end": 10, "contribution": 1.0},
-        {"text": "prize", "start": 5, "end": 10, "contribution": 0.5},
-    ]
-    answering(page, clues=clues)
-    analyze(page, "free prize")
-    page.locator("#marked mark", has_text="prize").hover()
-    expect(page.get_by_role("tooltip")).to_have_text("+1.00 spam free prize+0.50 spam prize")
-
-
-def test_clues_are_listed_by_side_with_those_about_the_whole_message(visit: Visit) -> None:
-    page = visit()
-    clues = [
-        {"text": "Free", "start": 0, "end": 4, "contribution": 1.0},
-        {"text": "free", "start": 5, "end": 9, "contribution": 0.5},
-        {"text": "no link", "start": None, "end": None, "contribution": -0.75},
-    ]
-    answering(page, clues=clues, score=0.25, bias=-0.5)
-    analyze(page, "Free free")
-    expect(page.locator("#details .toSpam li")).to_have_text(["Free ×2+1.50"])
-    expect(page.locator("#details .toHam li")).to_have_text(["no link (whole message)−0.75"])
-    expect(page.get_by_text("3 clues +0.75, starting point −0.50: score +0.25.")).to_be_visible()
-
-
-def test_more_clues_come_when_asked_for(visit: Visit) -> None:
-    page = visit()
-    clues = [{"text": f"w{n}", "start": None, "end": None, "contribution": 2 - n / 20} for n in range(20)]
-    answering(page, clues=clues)
-    analyze(page, "anything")
-    items = page.locator("#details .toSpam li")
-    expect(items).to_have_count(8)
-    page.get_by_role("button", name="Show 12 more").click()
-    expect(items).to_have_count(20)
-
-
 def answer_what_if(page: Page, first: str, then: Callable[[str], str], *clues: str) -> None:
     """Let the API answer a text with clues, and then every shortened text as `then` says."""
 
@@ -413,40 +290,3 @@ def test_a_new_empty_question_takes_the_old_verdict_away(visit: Visit) -> None:
     expect(page.get_by_role("alert")).to_contain_text("There is no message yet.")
     expect(page.locator("#result")).to_be_empty()
     expect(page.locator("#userInput")).to_be_focused()
-
-
-def test_the_model_card_shows_the_measured_figures(visit: Visit, server: str) -> None:
-    page = visit()
-    model = page.request.get(f"{server}/model").json()
-    page.get_by_role("link", name="Model card").click()
-    card = page.get_by_role("dialog", name="Model card")
-    expect(card).to_contain_text(model["model"])
-    measured = model["card"]["figures"]["out_of_fold"]
-    whole = card.get_by_role("table", name="Measured on messages held out")
-    expect(whole.get_by_role("row", name=re.compile(r"^Accuracy \d"))).to_contain_text(
-        f"{measured['accuracy'] * 100:.2f} %"
-    )
-    expect(whole.get_by_role("row", name="Spam caught when 1 % of ham is lost")).to_contain_text(
-        f"{measured['recall_at_fpr']['0.01'] * 100:.2f} %"
-    )
-    for source in model["card"]["sources"]:
-        expect(card).to_contain_text(source["name"])
-    page.keyboard.press("Escape")
-    expect(card).to_be_hidden()
-    expect(page.get_by_role("link", name="Model card")).to_be_focused()
-
-
-def test_the_model_card_says_what_training_took(visit: Visit) -> None:
-    page = visit()
-    training = {"seconds": 61.5, "cpu_seconds": "many", "watt_hours": 0.28, "energy": "estimated: CPU seconds"}
-    answer = {"model": "0123456789ab", "cutoff": 0.5, "card": {"training": training}}
-    page.route("**/model", lambda route: route.fulfill(json=answer))
-    page.get_by_role("link", name="Model card").click()
-    expect(page.get_by_role("dialog")).to_contain_text("61.5 s, 0.28 Wh (estimated: CPU seconds)")
-
-
-def test_a_card_with_nothing_in_it_still_opens(visit: Visit) -> None:
-    page = visit()
-    page.route("**/model", lambda route: route.fulfill(json={"model": "0123456789ab", "cutoff": 0.5, "card": {}}))
-    page.get_by_role("link", name="Model card").click()
-    expect(page.get_by_role("dialog")).to_contain_text("0123456789ab")
