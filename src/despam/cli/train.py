@@ -176,7 +176,7 @@ def train_default(found: Distinct, output: str, options: dict[str, Any], as_json
 
     names = ("seed", "max_false_positives", "hold_out", "unsure", "unsure_rates", "unsure_costs")
     extra = {name: options[name] for name in names if options[name] is not None}
-    say_memory(found)
+    say_memory(found, quiet=as_json)
     with Stages() as stages:
         trained = train(found.rows, progress=stages, **extra)
     trained.save(output)
@@ -184,8 +184,8 @@ def train_default(found: Distinct, output: str, options: dict[str, Any], as_json
     report(output, found, trained.card, promise.sentence if promise else "", as_json)
 
 
-def say_memory(found: Distinct) -> None:
-    """Say what memory the training will take, and whether that is there."""
+def say_memory(found: Distinct, *, quiet: bool) -> None:
+    """Say what memory the training will take; `quiet` only where it is not there."""
     from despam.train import Settings
     from despam.train.copies import expect_copies
     from despam.train.memory import available_bytes, expect_bytes
@@ -199,7 +199,7 @@ def say_memory(found: Distinct) -> None:
             "slow or be stopped; give fewer messages, or a larger machine",
             err=True,
         )
-    else:
+    elif not quiet:
         click.echo(f"about {needed / 1e6:,.0f} MB of memory are needed", err=True)
 
 
@@ -224,7 +224,12 @@ def show_read(rows: list[Row], found: Distinct) -> None:
 def say_conflicts(found: Distinct) -> None:
     """Name the first texts that carry both labels."""
     if found.conflicts:
-        click.echo(f"{found.conflicts:,} texts carry both labels and are left out; give each one label:", err=True)
+        texts = (
+            "1 text carries both labels and is"
+            if found.conflicts == 1
+            else f"{found.conflicts:,} texts carry both labels and are"
+        )
+        click.echo(f"{texts} left out; give each one label:", err=True)
         for example in found.examples:
             click.echo(f"  {example}", err=True)
 
