@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from despam.core.repair import HEAD, TAIL, Offsets, find_unread, repair, source_span
+from despam.core.offsets import Offsets, find_unread, source_span
+from despam.core.repair import HEAD, TAIL, repair
 
 CASES = {
     "plain text stays": ("See you at 5, ok?", "See you at 5, ok?", ()),

@@ -12,7 +12,7 @@ from math import sqrt
 
 from despam.core import features, shapes
 from despam.core.model import Clue
-from despam.core.repair import Offsets, repair
+from despam.core.repair import repair
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +119,11 @@ def word_clues(
     text: str, repaired_text: str, trace: list[list[tuple[int, int, str]]], shares: list[float]
 ) -> list[Clue]:
     """Lay the shares on the text as given; words that came from one span there become one clue."""
-    offsets = Offsets(len(text), trace) if trace else None
+    offsets = None
+    if trace:
+        from despam.core.offsets import Offsets  # a plain text stands where it stood
+
+        offsets = Offsets(len(text), trace)
     merged: dict[tuple[int, int], float] = {}
     for (start, end), share in zip(word_spans(repaired_text), shares, strict=True):
         span = offsets.span(start, end) if offsets else (start, end)

@@ -91,7 +91,7 @@ class HashedScorer:
 
     def find_unread(self, text: str) -> list[tuple[int, int]]:
         """Give the spans of a long text that are not scored."""
-        from despam.core.repair import find_unread
+        from despam.core.offsets import find_unread
 
         return find_unread(text)
 

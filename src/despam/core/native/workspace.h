@@ -3,7 +3,8 @@
    Invariant: buffers are sized once for the longest repaired text (SCORED characters), so no scan can write beyond them; what a
    bound model keeps are sums of its own weights, compared by the whole key, so forgetting an entry changes nothing but time. */
 
-enum { LETTER = 1, UPPER = 2, LOWER = 4, DIGIT = 8, CHANGES = 16, IDEOGRAPH_WORD = 32, ALPHANUMERIC = 64, BEYOND = 64 }; /* features.describe_character */
+enum { LETTER = 1, UPPER = 2, LOWER = 4, DIGIT = 8, CHANGES = 16, IDEOGRAPH_WORD = 32, ALPHANUMERIC = 64 }; /* features.describe_character */
+enum { BEYOND = 128 }; /* of a word alone: it holds a character beyond ASCII */
 
 typedef struct {
     uint16_t start, size; /* in the line, bytes */
