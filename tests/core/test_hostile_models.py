@@ -103,6 +103,7 @@ LIES = {
     "a unit that is no float": (tfidf(unit=10**400), "unit"),
     "a limit that is no float": (tfidf(steps=[["above", 10**400]]), "above"),
     "flags that exclude each other": (tfidf(pattern=r"(?a)(?u)\w+"), "no regular expression"),
+    "more groups than a token has": (tfidf(pattern=r"(a)(b)"), "has more than one group"),
     "more sizes of n-grams than a text can be cut into": (
         tfidf(parts=64, analyzer="char", ngram=[1, 64]),
         r"4,096 sizes, the limit is 64; make the model again",

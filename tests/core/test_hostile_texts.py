@@ -10,13 +10,17 @@ import base64
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+
+from despam.core.tfidf import strip_accents
+from despam.corpus import normal
 
 if TYPE_CHECKING:
     from despam.core.model import Model, Verdict
 
+Answer = TypeVar("Answer")
 MIB = 1 << 20
 PATIENCE_SECONDS = 2.0
 
@@ -60,6 +64,7 @@ TEXTS: dict[str, str] = {
     "1 MiB of letters spaced out in turns": "a b.c-d_e " * (MIB // 10),
     "100,000 combining marks": "a" + "\u0301" * 100_000,
     "100,000 different combining marks": "a" + "\u0315\u0300\u05ae\u0301" * 25_000,
+    "marks that are letters until they are written out": "\uff76" + "\uff9e\u0301" * 100_000,
     "marks without a letter": "\u0301" * 5_000,
     "the longest compatibility expansion": "\ufdfa" * 3_300,
     "full-width letters": "\uff37\uff29\uff2e free \uff30rize" * 200,
@@ -185,15 +190,15 @@ def check(verdict: Verdict) -> None:
             assert 0 <= clue.start < clue.end <= len(verdict.text)
 
 
-def timed(work: Callable[[], Verdict]) -> Verdict:
-    """Give the verdict, which must come before patience ends; twice, so that a busy machine does not count."""
+def timed(work: Callable[[], Answer]) -> Answer:
+    """Give the answer, which must come before patience ends; twice, so that a busy machine does not count."""
     elapsed = []
     for _ in range(2):
         before = time.perf_counter()
-        verdict = work()
+        answer = work()
         elapsed.append(time.perf_counter() - before)
         if elapsed[-1] < PATIENCE_SECONDS:
-            return verdict
+            return answer
     raise AssertionError(f"took {min(elapsed):.1f} seconds")
 
 
@@ -210,6 +215,14 @@ def test_a_hostile_text_gets_a_verdict_with_exact_clues(name: str, bundled: Mode
 def test_a_hostile_text_read_as_mail_gets_a_verdict(name: str, bundled: Model) -> None:
     """A text may be said to be a mail source and be none."""
     check(timed(lambda: bundled.classify(TEXTS[name], mail=True)))
+
+
+@pytest.mark.parametrize("name", list(TEXTS))
+def test_a_hostile_text_is_compared_with_others_and_loses_its_accents(name: str) -> None:
+    """Training looks for repeats in what strangers sent, as a text and as a mail; a model may be without accents."""
+    texts = [TEXTS[name], f"Win\n{TEXTS[name]}"]
+    assert all(timed(lambda: [normal(text, mail) is not None for text, mail in zip(texts, (False, True), strict=True)]))
+    assert timed(lambda: strip_accents(TEXTS[name], "ascii")).isascii()
 
 
 @pytest.mark.parametrize("name", list(MAILS))

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from despam.core.token_pattern import refusal
+from despam.core.token_pattern import Refused, compiled, refusal
 
 RUN = [
     r"(?u)\b\w\w+\b", r"\b\w+\b", r"\w{1,}", r"\S+", r"[^\s]+", r".", r".+", r"[a-zA-Z]+", r"(?a)\b\w\w+\b",
@@ -86,3 +86,22 @@ def test_what_is_no_pattern_is_for_the_caller_to_say(pattern: str) -> None:
     """As `re.compile` does."""
     with pytest.raises(re.error):
         refusal(pattern)
+
+
+def test_what_python_may_read_otherwise_one_day_is_compiled_without_a_word() -> None:
+    """A warning of Python's is for whoever wrote the pattern; here warnings are errors."""
+    assert compiled(r"[[a]\w").findall("ab [c") == ["ab", "[c"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        (r"(\w+\s?)+$", "holds a repeat|behind a repeat"),
+        ("(", r"is no regular expression \(missing \)"),
+        (r"(?a)(?u)\w+", "is no regular expression"),
+        (r"(a)(b)", "has more than one group"),
+    ],
+)
+def test_a_pattern_that_may_not_run_is_refused_with_the_reason(pattern: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        compiled(pattern)

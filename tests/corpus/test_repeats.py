@@ -122,3 +122,9 @@ def test_ten_of_each_are_enough() -> None:
 def test_letters_are_what_the_expression_leaves(text: str) -> None:
     """Of any text, lone surrogates too."""
     assert repeats.letters(text) == repeats.OTHER.sub("", text)
+
+
+@given(st.lists(st.sampled_from(["<!--", "-->", "<", "b", ">", "-", "<!", " ", "\n"]), max_size=12).map("".join))
+def test_tags_and_comments_are_what_the_expression_leaves_out(text: str) -> None:
+    """Wherever comments open and end."""
+    assert repeats.without_tags(text) == repeats.TAGS.sub(" ", text)

@@ -268,22 +268,18 @@ def compile_pattern(pattern: object, path: str) -> re.Pattern[str]:
     """Compile a token pattern once it is known that no text can make it slow."""
     if not isinstance(pattern, str):
         raise MetadataError("pattern is no string", path)
-    try:
-        if pattern not in KNOWN_PATTERNS:
-            from despam.core.token_pattern import refusal
+    if pattern in KNOWN_PATTERNS:
+        return re.compile(pattern)
+    from despam.core.token_pattern import Refused, compiled
 
-            if why := refusal(pattern):
-                raise MetadataError(
-                    f"the pattern {pattern[:60]!r} {why}; make the model again with a plainer token_pattern, "
-                    f"as {KNOWN_PATTERNS[1]!r}",
-                    path,
-                )
-        compiled = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError, ValueError) as error:  # flags that exclude each other: ValueError
-        raise MetadataError(f"pattern is no regular expression ({error})", path) from None
-    if compiled.groups > 1:
-        raise MetadataError("pattern has more than one group", path)
-    return compiled
+    try:
+        return compiled(pattern)
+    except Refused as why:
+        raise MetadataError(
+            f"the pattern {pattern[:60]!r} {why}; make the model again with a plainer token_pattern, "
+            f"as {KNOWN_PATTERNS[1]!r}",
+            path,
+        ) from None
 
 
 def divide(values: list[float], length: float) -> list[float]:
@@ -295,7 +291,9 @@ def strip_accents(text: str, how: str) -> str:
     """Take accents off as scikit-learn's strip_accents does."""
     import unicodedata
 
-    decomposed = unicodedata.normalize("NFKD", text)
+    from despam.core.marks import normal_form
+
+    decomposed = normal_form("NFKD", text)
     if how == "ascii":
         return decomposed.encode("ascii", "ignore").decode("ascii")
     return "".join([letter for letter in decomposed if not unicodedata.combining(letter)])

@@ -14,6 +14,8 @@ Invariant: what it does not know it refuses.
 
 from __future__ import annotations
 
+import re
+import warnings
 from re import _parser as parser  # type: ignore[attr-defined]  # private, and there in every Python since 3.11
 from typing import Any, NamedTuple
 
@@ -45,6 +47,22 @@ class Place(NamedTuple):
         return Place(
             self.committed or other.committed, self.after_word and other.after_word, self.word_end and other.word_end
         )
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern that may run. Raises Refused: its message goes on after the pattern."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Python may read otherwise one day is for whoever wrote the pattern
+        try:
+            if why := refusal(pattern):
+                raise Refused(why)
+            made = re.compile(pattern)
+        # flags that exclude each other are a ValueError
+        except (re.error, RecursionError, OverflowError, ValueError) as error:
+            raise Refused(f"is no regular expression ({error})") from None
+    if made.groups > 1:
+        raise Refused("has more than one group, which scikit-learn refuses too")
+    return made
 
 
 def refusal(pattern: str) -> str:

@@ -10,15 +10,16 @@ Invariant: the result depends on the set of rows only, never on the order in whi
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from despam.core.marks import normal_form
 from despam.corpus.row import Row
 from despam.errors import TrainingError
 
 LEAST = 10  # fewer messages of a class than this and nothing can be measured, let alone learnt
-TAGS = re.compile(r"<!--.*?-->|<[^<>]{0,2000}>", re.DOTALL)
+TAG = re.compile(r"<[^<>]{0,2000}>")
+TAGS = re.compile(rf"<!--.*?-->|{TAG.pattern}", re.DOTALL)
 HEAD_LINES = re.compile(r"(?:\s*(?:from|to|cc|date|subject)\s*:[^\n]*\n)+", re.IGNORECASE)
 OTHER = re.compile(r"[\W_]+")
 ASCII_SIGNS = bytes(code for code in range(128) if not chr(code).isalnum())
@@ -37,16 +38,23 @@ class Distinct(NamedTuple):
 
 def normal(text: str, mail: bool = False) -> str:
     """Normalise a text for comparing; of a mail the body alone, whatever its subject."""
-    if mail and (body := fold(TAGS.sub(" ", text.partition("\n")[2]))):
+    if mail and (body := fold(without_tags(text.partition("\n")[2]))):
         return body
     return fold(text) or " ".join(text.split())
+
+
+def without_tags(text: str) -> str:
+    """Leave out comments and tags; a comment is looked for only where one can end, or many open ones are quadratic."""
+    last = text.rfind("-->")
+    closed = last + 3 if last >= 0 else 0
+    return TAGS.sub(" ", text[:closed]) + TAG.sub(" ", text[closed:])
 
 
 def fold(text: str) -> str:
     """Keep letters and digits, without address lines at the head."""
     head = HEAD_LINES.match(text)
     body = text[head.end() :] if head else text
-    return letters(unicodedata.normalize("NFKC", body or text).lower())
+    return letters(normal_form("NFKC", body or text).lower())
 
 
 def letters(text: str) -> str:

@@ -10,14 +10,13 @@ that is the logistic function of the score. What cannot keep this is refused by 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from despam.core.token_pattern import refusal
+from despam.core.token_pattern import Refused, compiled
 from despam.errors import PickleRefused
 from despam.train.attributes import Vector, diagonal, get, kind_of, need, shown, vector
 from despam.train.inert import Array
@@ -281,16 +280,12 @@ def read_pattern(thing: Any) -> str:
     if not isinstance(pattern, str):
         raise PickleRefused(f"the token_pattern is no regular expression but {shown(pattern)}")
     try:
-        if why := refusal(pattern):
-            example = r"(?u)\b\w\w+\b"
-            raise PickleRefused(
-                f"the token_pattern {shown(pattern)} {why}; fit the vectorizer with a plainer one, as {example!r}"
-            )
-        compiled = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise PickleRefused(f"the token_pattern is no regular expression ({error})") from error
-    if compiled.groups > 1:
-        raise PickleRefused("the token_pattern has more than one group; scikit-learn refuses that too")
+        compiled(pattern)
+    except Refused as why:
+        example = r"(?u)\b\w\w+\b"
+        raise PickleRefused(
+            f"the token_pattern {shown(pattern)} {why}; fit the vectorizer with a plainer one, as {example!r}"
+        ) from None
     return pattern
 
 
