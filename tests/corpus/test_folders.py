@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,31 @@ def test_what_is_no_text_is_that_rows_error(tmp_path: Path, name: str) -> None:
     assert str(caught.value) == f"{box}, line 2: spam/{name}: {what}"
     rows = [row for block in blocks(box, Plan(), labelled=False) for row in block.rows(Plan())]
     assert [(row.text, bool(row.error)) for row in rows] == [("see you", False), ("", True), ("win", False)]
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_wherever_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, scandir = folder(tmp_path / "box", **{"a.txt": b"win"}), os.scandir
+    (closed := box / "spam" / "more").mkdir()
+
+    def refuse(path: str) -> object:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    for labelled in (True, False):
+        with pytest.raises(DataError) as caught:
+            list(corpus.read(box, labelled=labelled))
+        assert str(caught.value) == f"{closed}: cannot be listed (Permission denied); check its permissions"
+
+
+def test_two_folders_of_one_label_are_both_read(tmp_path: Path) -> None:
+    box = folder(tmp_path / "box", **{"a.txt": b"win"})
+    (box / "Spam").mkdir()
+    if (box / "Spam").samefile(box / "spam"):
+        pytest.skip("the file system knows no difference between Spam and spam")
+    (box / "Spam" / "b.txt").write_bytes(b"prize")
+    found = [(row.text, row.label) for row in corpus.read(box)]
+    assert found == [("see you", "ham"), ("prize", "spam"), ("win", "spam")]

@@ -538,3 +538,23 @@ def test_what_stdin_is_of_a_shell_is_named_by_its_own_name(tmp_path: Path) -> No
     assert str(path).encode() in crossed
     assert b"b.jsonl" in pickle.dumps(block)
     assert [row.text for row in pickle.loads(pickle.dumps(lost)).rows(Plan())] == ["win"] * 3
+
+
+@pytest.mark.parametrize("what", ["a far date", "two fields of one name"])
+def test_a_value_that_python_does_not_have_names_its_rows(tmp_path: Path, what: str) -> None:
+    """As any other damage of a file."""
+    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as parquet
+
+    odd = pyarrow.StructArray.from_arrays([pyarrow.array([1, 2])] * 2, names=["k", "k"])
+    if what == "a far date":
+        odd = pyarrow.array([1, 1 << 62], pyarrow.timestamp("us"))
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"text": ["win now", "see you"], "label": ["spam", "ham"], "odd": odd}), path)
+    said = complaint(path)
+    assert "rows 1 to 2 hold a value that cannot be read (" in said
+    assert said.endswith("); write its column as text")
+
+
+def test_no_files_have_no_rows() -> None:
+    assert list(corpus.read([], spam_label="junk")) == []

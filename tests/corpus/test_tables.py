@@ -8,6 +8,7 @@ import pytest
 
 from despam import corpus
 from despam.corpus import Plan, blocks
+from despam.corpus.tables import without_repeats
 from despam.errors import DataError
 
 
@@ -117,3 +118,10 @@ def test_no_column_is_lost_for_its_name(tmp_path: Path) -> None:
     (row,) = batch(path)
     assert row.text == "hi"
     assert row.fields == {"column 1": "0", "id": "a", "id.1": "b", "id.1.1": "c", "text.1": "d"}
+
+
+def test_a_name_that_comes_100000_times_is_numbered_soon() -> None:
+    """Each from where the last ended: from 1 each time would take half an hour."""
+    names = without_repeats(["a"] * 100_000 + ["a.7", "b"])
+    assert len(set(names)) == 100_002
+    assert [names[0], names[1], names[99_999], *names[-2:]] == ["a", "a.1", "a.99999", "a.7.1", "b"]

@@ -41,13 +41,24 @@ WINDOWS_1252 = bytes(range(256)).decode("cp1252", "replace")
 
 
 def codec(charset: str) -> str:
-    """Give the codec of a charset as senders write it, or the empty string for none: looked up as Python does it."""
-    if len(charset) > NAME_LIMIT:
-        return ""
-    name = normalize_encoding(charset.strip("'\" \t").lower().split("*")[0])
-    name = aliases.get(name) or aliases.get(name.replace(".", "_"), name)
+    """Give the codec that reads a charset as senders write it, or the empty string for none."""
+    name = python_name(charset)
     name = SUPERSETS.get(name, name)
     return name if name in CODECS else ""
+
+
+def own_codec(charset: str) -> str:
+    """Give the codec of the charset itself, to undo a decoding: a superset gives other bytes back."""
+    name = python_name(charset)
+    return name if name in CODECS else ""
+
+
+def python_name(charset: str) -> str:
+    """Give the name that Python's own look-up ends at; of one that is too long none."""
+    if len(charset) > NAME_LIMIT:
+        return "unknown"
+    name = normalize_encoding(charset.strip("'\" \t").lower().split("*")[0])
+    return aliases.get(name) or aliases.get(name.replace(".", "_"), name)
 
 
 def decode_text(raw: bytes, charset: bytes | str) -> str:

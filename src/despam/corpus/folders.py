@@ -1,8 +1,9 @@
 """A folder with `spam/` and `ham/`: a message a file.
 
-Each file is opened as any other DATA is: unpacked, recoded, refused when it is no text. Files are read in the order
-of their paths, folders within folders too; hidden files are left alone and links to folders not followed. A file is a
-mail when its name says so (.eml) or when it begins with mail headers; an .mbox holds many; else text.
+Each file is opened as any other DATA is: unpacked, recoded, refused when it is no text. A folder's own files are read
+in the order of their names, then the folders in it in the order of theirs; hidden ones are left alone, links to folders
+not followed, and a folder that cannot be listed is an error. A file is a mail when its name says so (.eml) or when it
+begins with mail headers; an .mbox holds many; else text.
 
 Invariant: the same folder gives the same rows in the same order on every machine.
 """
@@ -52,7 +53,7 @@ def split(root: Path, *, labelled: bool) -> Iterator[FolderBlock]:
     try:
         files = list(labelled_files(root) if labelled else all_files(root))
     except OSError as error:
-        raise DataError(f"cannot be listed ({error.strerror}); check its permissions", str(root)) from None
+        raise unlisted(error) from None
     if not files:
         raise DataError("holds no files; give a folder with messages in spam/ and ham/", str(root))
     numbered = [(number, str(path), label) for number, (path, label) in enumerate(files, 1)]
@@ -62,8 +63,11 @@ def split(root: Path, *, labelled: bool) -> Iterator[FolderBlock]:
 
 
 def labelled_files(root: Path) -> Iterator[tuple[Path, str | None]]:
-    """Give the files below ham/ and spam/ with their label."""
-    folders = {entry.name.lower(): entry for entry in sorted(root.iterdir()) if entry.is_dir()}
+    """Give the files below ham/ and spam/ with their label; Spam/ beside spam/ is read too."""
+    folders: dict[str, list[Path]] = {}
+    for entry in sorted(root.iterdir()):
+        if entry.is_dir():
+            folders.setdefault(entry.name.lower(), []).append(entry)
     missing = [name for name in ("spam", "ham") if name not in folders]
     if missing:
         there = ", ".join(sorted(entry.name for entry in root.iterdir())[:10]) or "nothing"
@@ -71,8 +75,8 @@ def labelled_files(root: Path) -> Iterator[tuple[Path, str | None]]:
         hint = "give its data files one by one" if not folders else "sort the messages into spam/ and ham/"
         raise DataError(f"holds no {lacks} (it holds {there}); {hint}", str(root))
     for label in ("ham", "spam"):
-        for path in walk(folders[label]):
-            yield path, label
+        for folder in folders[label]:
+            yield from ((path, label) for path in walk(folder))
 
 
 def all_files(root: Path) -> Iterator[tuple[Path, str | None]]:
@@ -83,12 +87,21 @@ def all_files(root: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Give the files below a folder, sorted, without hidden ones."""
-    for place, folders, names in os.walk(folder):
+    """Give the files below a folder, sorted, without hidden ones. Raises DataError for a folder closed to us."""
+
+    def refuse(error: OSError) -> None:
+        raise unlisted(error)
+
+    for place, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith("."):
                 yield Path(place) / name
+
+
+def unlisted(error: OSError) -> DataError:
+    """Say of a folder why its files are not known."""
+    return DataError(f"cannot be listed ({error.strerror}); check its permissions", str(error.filename or ""))
 
 
 def file_rows(path: Path, root: Path, number: int, label: str | None, plan: Plan) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from despam.corpus.columns import LABEL_NAMES, TEXT_NAMES, find_field, missing_column
-from despam.corpus.mails import decoded
+from despam.corpus.mails import read_cell
 from despam.corpus.opening import LINE_LIMIT_BYTES, PIECE_BYTES, Source, decode, stem
 from despam.corpus.row import Plan, Row
 from despam.errors import DataError
@@ -187,9 +187,7 @@ def from_object(value: dict[str, Any], source: str, number: int, plan: Plan, cha
         return Row(source=source, line=number, fields=value, error=f"the text in {name!r} is {kind}, not a string")
     row = Row(text, None, source, number, value, charset=charset, text_name=name)
     row.raw_label = MISSING if label is None else value[label]
-    if plan.mail or "raw_charset" in value:
-        return decoded(row, value.get("raw_charset"), plan)
-    return row
+    return read_cell(row, plan)
 
 
 class _Missing:

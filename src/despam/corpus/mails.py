@@ -88,6 +88,12 @@ def mail_row(data: bytes, source: str, number: int, label: str | None, fields: d
     return decoded(row, "latin-1", plan)
 
 
+def read_cell(row: Row, plan: Plan) -> Row:
+    """Read a cell as a mail source where the plan or the row itself says that it is one."""
+    charset = row.fields.get("raw_charset")
+    return decoded(row, charset, plan) if plan.mail or charset else row
+
+
 def decoded(row: Row, charset: object, plan: Plan) -> Row:
     """Turn a row whose text is a mail source into one whose text is the message."""
     row.mail = True
@@ -101,11 +107,13 @@ def decoded(row: Row, charset: object, plan: Plan) -> Row:
 
 
 def source_bytes(text: str, charset: object) -> bytes:
-    """Give back the bytes that a cell's text was decoded from."""
-    if isinstance(charset, str):
+    """Give back the bytes that a cell's text was decoded from; a charset that is none of text counts as UTF-8."""
+    from despam.core.charsets import own_codec
+
+    if isinstance(charset, str) and (name := own_codec(charset)):
         try:
-            return text.encode(charset)
-        except (LookupError, UnicodeEncodeError):
+            return text.encode(name)
+        except ValueError:  # not in it
             pass
     return text.encode("utf-8", "surrogatepass")
 

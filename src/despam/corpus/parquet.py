@@ -61,10 +61,24 @@ def batches(file: Any, path: Path) -> Iterator[ParquetBlock]:
     size = path.stat().st_size
     number = 1
     for batch in file.iter_batches(batch_size=BATCH_ROWS):
-        records = batch.to_pylist()
+        records = records_of(batch, number, path)
         position = size * (number + len(records) - 1) // file.metadata.num_rows
         yield ParquetBlock(stem(path), number, records, position)
         number += len(records)
+
+
+def records_of(batch: Any, number: int, path: Path) -> list[dict[str, Any]]:
+    """Turn a batch into objects; a date beyond Python's makes none, nor a struct with a name twice."""
+    try:
+        records: list[dict[str, Any]] = batch.to_pylist()
+    except (ValueError, OverflowError, LookupError) as error:
+        detail = str(error).partition("\n")[0][:120]
+        raise DataError(
+            f"rows {number:,} to {number + batch.num_rows - 1:,} hold a value that cannot be read ({detail}); write "
+            "its column as text",
+            str(path),
+        ) from None
+    return records
 
 
 def check_columns(names: list[str], plan: Plan, path: str, *, labelled: bool) -> None:

@@ -61,11 +61,12 @@ def read(
     spam_labels = [spam_label] if isinstance(spam_label, str) else list(spam_label or ())
     labels = Labels()
     spam_seen = not (labelled and spam_labels)
+    path: str | os.PathLike[str] = ""
     for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
         labels = Labels(spam_labels)
         yield from read_one(Path(path), plan, labels, labelled, lenient, say or _silent)
         spam_seen = spam_seen or not labels.never_spam()
-    if not spam_seen:
+    if not spam_seen and path:
         raise DataError(
             f"no row carries the label that --spam-label names; the labels are {labels.listed()}", str(path)
         )

@@ -26,7 +26,7 @@ from despam.corpus.columns import (
     plain,
 )
 from despam.corpus.json_lines import MISSING
-from despam.corpus.mails import decoded
+from despam.corpus.mails import read_cell
 from despam.corpus.opening import Source, stem
 from despam.corpus.records import Record, Text, allow_long_cells, first_line, read_records
 from despam.corpus.row import Plan, Row
@@ -91,9 +91,7 @@ class TableBlock(NamedTuple):
         fields = self.columns.fields(cells)
         row = Row(cells[text], None, self.source, line, fields, charset=charset, text_name=names[text])
         row.raw_label = MISSING if label is None else cells[label] if label < len(cells) else ""
-        if plan.mail or fields.get("raw_charset"):
-            return decoded(row, fields.get("raw_charset"), plan)
-        return row
+        return read_cell(row, plan)
 
 
 def split(source: Source, plan: Plan, *, labelled: bool, keep_blank: bool = False) -> Iterator[TableBlock]:
@@ -194,11 +192,11 @@ def header_columns(names: list[str], plan: Plan, path: str, *, labelled: bool) -
 def without_repeats(names: list[str]) -> list[str]:
     """Number the names that come again, as pandas does: id, id.1."""
     taken: set[str] = set()
+    numbers: dict[str, int] = {}  # the last that a name was given: a search from 1 each time is quadratic
     for place, name in enumerate(names):
-        number = 0
         while name and names[place] in taken:
-            number += 1
-            names[place] = f"{name}.{number}"
+            numbers[name] = numbers.get(name, 0) + 1
+            names[place] = f"{name}.{numbers[name]}"
         taken.add(names[place])
     return names
 
