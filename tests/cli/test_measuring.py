@@ -329,10 +329,32 @@ def test_a_card_of_before_the_rates_were_noted_means_the_defaults_and_a_wrong_on
     """A table of 2^60 buckets is a stranger's wish."""
     old = SimpleNamespace(recipe="default", version="0123", card={}, settings={})
     assert default_options(old) == {"settings": Settings()}  # type: ignore[arg-type]
-    for settings in ({"bits": 60}, {"bits": "x"}, "no table"):
+    for settings in ({"bits": 60}, {"bits": "x"}, {"bits": 8}, {"bits": True}, {"leet_copies": "ab"}, {"strength": "8"},
+                     {"leet_copies": [0.5]}, {"ham_cost": -1}, {"least_passes": 10**8}, "no table", [1]):  # fmt: skip
         old.card = {"settings": settings}
         with pytest.raises(EvaluationError, match="cannot be trained again"):
             trainer_like(old)  # type: ignore[arg-type]
+    for card in ({"seed": "x"}, {"seed": -1}, {"asked": {"hold_out": 7}}, {"asked": {"unsure": [0.2]}}, {"asked": [1]}):
+        old.card = card
+        with pytest.raises(EvaluationError, match="cannot be trained again"):
+            trainer_like(old)  # type: ignore[arg-type]
+    old.card = {"settings": {"many": 100, "of_an_older_version": 1, "group_limit": None}, "seed": 3}
+    assert default_options(old) == {"settings": Settings(many=100, seed=3)}  # type: ignore[arg-type]
+    old.recipe = "tfidf"
+    for settings in ({"ngrams": [1, 99]}, {"ngrams": 1}, {"C": "x"}, {"C": 0}, {"solver": "x"}, {"min_df": 0.5}):
+        old.card = {"settings": {"ngrams": [1, 1], **settings}}
+        with pytest.raises(EvaluationError, match="cannot be trained again"):
+            trainer_like(old)  # type: ignore[arg-type]
+
+
+def test_the_card_of_a_training_is_one_that_can_be_trained_again() -> None:
+    """With every setting that it tells, each within its bounds."""
+    bundled = despam_load()
+    told = bundled.card["settings"]
+    settings = default_options(bundled)["settings"]
+    assert {name: getattr(settings, name) for name in told} == {
+        name: tuple(value) if isinstance(value, list) else value for name, value in told.items()
+    }
 
 
 def test_hostile_texts_reach_no_terminal(despam: Any, model: Path, data: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import despam
 from despam import corpus
-from despam.errors import TrainingError
+from despam.errors import SettingError, TrainingError
 from despam.train import Features, SpamClassifier
 
 from .conftest import Labelled
@@ -258,3 +258,12 @@ def test_fit_gives_the_bytes_of_despam_train(learnt: Labelled, tmp_path: Path) -
     classifier = SpamClassifier(source="mine").fit([row.text for row in kept], [row.label for row in kept])
     classifier.save(tmp_path / "notebook.safetensors")
     assert (tmp_path / "notebook.safetensors").read_bytes() == (tmp_path / "cli.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("bits", [8, 9, 27, 14.0, "14", True, None])
+def test_a_table_of_no_size_is_refused_alike_on_every_engine(bits: Any) -> None:
+    """As an error of despam's that is what scikit-learn expects too."""
+    for work in (lambda: SpamClassifier(bits=bits).fit(TEXTS, LABELS), lambda: Features(bits=bits).transform(TEXTS)):
+        with pytest.raises(SettingError, match="give an integer from 10 to 26") as caught:
+            work()
+        assert isinstance(caught.value, ValueError)

@@ -26,7 +26,9 @@ from sklearn.svm import SVC, LinearSVC
 
 import despam
 from despam.errors import DespamError, PickleRefused, SettingError
+from despam.train.attributes import LIMIT_NUMBERS, dense, diagonal
 from despam.train.export import write_bytes
+from despam.train.inert import Array, Inert, Kind
 from despam.train.sklearn_in import import_files
 from despam.train.tfidf_file import pack
 
@@ -361,3 +363,27 @@ def test_rounding_to_16_bits_changes_little(all_messages: tuple[list[str], list[
     models = [despam.core.model.Model.from_bytes(data) for data in (exact, small)]
     changed = sum(models[0].classify(text).classification != models[1].classify(text).classification for text in texts)
     assert changed <= 2
+
+
+def csr(side: int) -> Inert:
+    """A square matrix of ones on its diagonal, as an unpickled stand-in."""
+    made = Inert("csr_matrix")
+    tables = {"indptr": np.arange(side + 1), "indices": np.arange(side), "data": np.ones(side)}
+    for name, table in tables.items():
+        stored = made.state[name] = Array()
+        stored.kind, stored.shape, stored.data = Kind(table.dtype.kind, 8, "<"), table.shape, table.tobytes()
+    made.state["_shape"] = (side, side)
+    return made
+
+
+def test_a_square_matrix_is_filled_up_to_the_limit_and_its_diagonal_read_beyond() -> None:
+    """A vocabulary of 12,000 words had such an idf before scikit-learn 1.5; coefficients would take 1 GB."""
+    side = math.isqrt(LIMIT_NUMBERS) + 1
+    assert dense(csr(3)).tolist() == np.eye(3).tolist()
+    assert diagonal(csr(side)).tolist() == [1.0] * side
+    with pytest.raises(PickleRefused, match=r"11,586 x 11,586 is too large"):
+        dense(csr(side))
+    lies = csr(2)
+    lies.state["_shape"] = (1 << 60, 1 << 60)
+    with pytest.raises(PickleRefused, match="no diagonal matrix"):
+        diagonal(lies)

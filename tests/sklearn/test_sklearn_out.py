@@ -16,8 +16,9 @@ from sklearn.naive_bayes import ComplementNB
 from sklearn.pipeline import make_pipeline
 
 import despam
-from despam.errors import DataError
-from despam.train.sklearn_in import import_files
+from despam.core.model import Model
+from despam.errors import DataError, TensorError
+from despam.train.sklearn_in import import_files, translate
 from despam.train.sklearn_out import export_model, to_sklearn
 from despam.train.tfidf import train_tfidf
 from despam.train.tfidf_file import pack
@@ -27,6 +28,7 @@ from .make_pickles import HAM, SPAM
 from .test_same_decisions import CLASSIFIERS, VECTORIZERS, fit, lone
 
 TEXTS, NUMBERS = SPAM + HAM, [0] * len(SPAM) + [1] * len(HAM)
+LABELS = ["ham" if number else "spam" for number in NUMBERS]
 
 
 class Row:
@@ -128,3 +130,25 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, learnt:
     with pytest.raises(DataError, match="give another folder"):
         export_model(train_tfidf(rows(learnt)).open(), tmp_path / "file")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("settings", [[1], {"C": "x"}, {"C": -1}, {"C": True}, {"C": 10**400}, None, {}])
+def test_a_card_that_tells_no_strength_gets_scikit_learns_own(settings: Any) -> None:
+    """It decides nothing any more."""
+    pipeline = make_pipeline(CountVectorizer(), LogisticRegression()).fit(TEXTS, NUMBERS)
+    data = pack(translate([pipeline], "0"), {"settings": settings})
+    assert to_sklearn(Model.from_bytes(data))[1].C == 1.0
+
+
+def test_a_card_that_tells_a_strength_keeps_it() -> None:
+    """What was trained with another C than scikit-learn's shows it."""
+    assert to_sklearn(train_tfidf(rows((TEXTS, LABELS)), C=3.0).open())[1].C == 3.0
+
+
+def test_a_vocabulary_that_is_no_text_is_said() -> None:
+    """A stranger's file is opened without reading all of its words."""
+    trained = train_tfidf(rows((TEXTS, LABELS)))
+    letters = bytes(trained.open().scorer.parts[0].letters)  # type: ignore[attr-defined]
+    broken = trained.data.replace(letters, b"\xff" + letters[1:])
+    with pytest.raises(TensorError, match="no UTF-8; make the model again"):
+        to_sklearn(Model.from_bytes(broken))

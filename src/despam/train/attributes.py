@@ -1,8 +1,8 @@
 """The attributes of a fitted scikit-learn object, whether it is an inert stand-in or alive.
 
 Knows how stand-ins keep their state, and how to make float64 vectors of the arrays and sparse matrices they hold.
-Refuses to know what an attribute means. Invariant: nothing of a stand-in is called, and a matrix made here is no larger
-than the shape that was checked against its bytes; a sparse one is filled only inside of it.
+Refuses to know what an attribute means. Invariant: nothing of a stand-in is called, and a matrix made here has no more
+numbers than the bytes it is of, a sparse one than LIMIT_NUMBERS; it is filled only inside of its shape.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def diagonal(value: Any) -> Vector:
     if kind_of(value).startswith(("csr", "csc")):
         side = sparse_shape(value)[0]
         columns = matrix(need(value, "indices"))
-        if not np.array_equal(columns, np.arange(side)):
+        if columns.size != side or not np.array_equal(columns, np.arange(side)):
             raise PickleRefused("the idf is no diagonal matrix")
     return vector(need(value, "data"))
 
@@ -81,6 +81,8 @@ def dense(value: Inert) -> Vector:
     if not kind_of(value).startswith("csr"):
         raise PickleRefused(f"the coefficients are a {kind_of(value)}; a dense array or a csr_matrix can be carried")
     rows, columns = sparse_shape(value)
+    if rows * columns > LIMIT_NUMBERS:
+        raise PickleRefused(f"a sparse matrix of {rows:,} x {columns:,} is too large")
     starts, places = matrix(need(value, "indptr")), matrix(need(value, "indices")).astype(np.int64)
     numbers = vector(need(value, "data"))
     if len(starts) != rows + 1 or starts[0] != 0 or starts[-1] > len(numbers) or np.any(np.diff(starts) < 0):
@@ -103,6 +105,4 @@ def sparse_shape(value: Inert) -> tuple[int, int]:
         or not all(isinstance(side, int) and side >= 0 for side in shape)
     ):
         raise PickleRefused("a sparse matrix has no shape")
-    if shape[0] * shape[1] > LIMIT_NUMBERS and kind_of(value).startswith("csr") and shape[0] != shape[1]:
-        raise PickleRefused(f"a sparse matrix of {shape[0]:,} x {shape[1]:,} is too large")
     return shape

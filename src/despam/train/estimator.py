@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from despam.core.model import Model
 from despam.errors import TrainingError
-from despam.train.recipe import SCALES, Settings
+from despam.train.recipe import SCALES, Settings, check_bits
 from despam.train.table import Table
 from despam.train.training import train
 
@@ -195,11 +195,12 @@ class Features(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit
 
     def transform(self, X: Iterable[str]) -> Any:  # noqa: N803
         """Give the matrix."""
-        table = Table((1 << self.bits) - 1, SCALES).extend(take_texts(X))
+        size = 1 << check_bits(self.bits)
+        table = Table(size - 1, SCALES).extend(take_texts(X))
         counts = np.diff(table.ends.reshape(-1), prepend=0)
         data = np.repeat(table.values.reshape(-1), counts)
         starts = np.concatenate(([0], table.ends[:, -1])) if len(table) else np.zeros(1, np.int64)
-        matrix = sparse.csr_matrix((data, table.ids.astype(np.int64), starts), shape=(len(table), 1 << self.bits))
+        matrix = sparse.csr_matrix((data, table.ids.astype(np.int64), starts), shape=(len(table), size))
         matrix.sum_duplicates()
         return matrix
 

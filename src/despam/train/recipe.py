@@ -19,12 +19,26 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from despam.errors import SettingError
 from despam.train.solver import Problem, Singles, solve
 from despam.train.table import Table
 
 Floats = NDArray[np.float64]
 
+BITS = (10, 26)  # of a table's size: what the model file may hold (hashed.py), and the kernel asks for
 SCALES = {"grams": 1.0, "across": 1.2, "words": 1.0, "pairs": 1.2, "shapes": 1.2, "case": 0.5}
+
+
+class BitsError(SettingError, ValueError):
+    """A table of no size: a despam error that is also what scikit-learn expects."""
+
+
+def check_bits(bits: int) -> int:
+    """Give the bits, if they are a table's. Raises BitsError."""
+    least, most = BITS
+    if not isinstance(bits, int | np.integer) or isinstance(bits, bool) or not least <= bits <= most:
+        raise BitsError(f"bits is {bits!r}; give an integer from {least} to {most}: there are 2^bits weights")
+    return int(bits)
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,10 @@ class Settings:
     word_copies: tuple[float, float] = (0.05, 0.1)  # and with words of real messages behind
     copy_cost: float = 0.5  # of what the message itself costs
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a table that no model file can hold."""
+        check_bits(self.bits)
 
     @property
     def mask(self) -> int:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from despam.errors import DataError, ModelError
+from despam.core.tfidf import NUMBER_LIMIT
+from despam.errors import DataError, ModelError, TensorError
 
 if TYPE_CHECKING:
     from despam.core.model import Model
@@ -53,7 +54,7 @@ def to_classifier(model: Model, scorer: Tfidf) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     weights = np.concatenate([np.asarray(part.weights, dtype=np.float64) * part.unit for part in scorer.parts])
-    classifier = LogisticRegression(C=float(model.card.get("settings", {}).get("C", 1.0)))
+    classifier = LogisticRegression(C=strength(model.card))
     classifier.classes_ = np.array([0, 1])
     classifier.coef_ = -weights.reshape(1, -1)
     # a score of exactly 0 is spam to scikit-learn here, because spam is the first class: keep it ham where it was
@@ -62,6 +63,15 @@ def to_classifier(model: Model, scorer: Tfidf) -> Any:
     classifier.n_features_in_ = len(weights)
     classifier.n_iter_ = np.array([0], dtype=np.int32)
     return classifier
+
+
+def strength(card: dict[str, Any]) -> float:
+    """Give the C that a card tells; it decides nothing any more, so a card that tells none gets scikit-learn's."""
+    settings = card.get("settings")
+    told = settings.get("C") if isinstance(settings, dict) else None
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 < told <= NUMBER_LIMIT:
+        return 1.0
+    return float(told)
 
 
 def to_vectorizer(part: Part) -> Any:
@@ -125,9 +135,12 @@ def counting(part: Part, options: dict[str, Any]) -> Any:
 
 
 def with_vocabulary(vectorizer: Any, part: Part) -> Any:
-    """Set the vocabulary as fitting would."""
+    """Set the vocabulary as fitting would. Raises TensorError."""
     letters, offsets = bytes(part.letters), part.offsets.tolist()
-    words = [letters[start:end].decode("utf-8", "surrogatepass") for start, end in pairwise(offsets)]
+    try:
+        words = [letters[start:end].decode("utf-8", "surrogatepass") for start, end in pairwise(offsets)]
+    except UnicodeDecodeError:
+        raise TensorError("the vocabulary holds a word that is no UTF-8; make the model again", part.path) from None
     vectorizer.vocabulary_ = {word: number for number, word in enumerate(words)}
     vectorizer.fixed_vocabulary_ = False
     return vectorizer
