@@ -6,9 +6,10 @@ import gzip
 import json
 import math
 import mmap
+import multiprocessing
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,23 @@ def test_many_with_jobs_are_the_same(bundled: Model) -> None:
     assert exact(shared[0])
 
 
+def test_many_with_jobs_are_the_same_when_workers_are_killed(bundled: Model) -> None:
+    """By a machine that runs out of memory, say: this process goes on."""
+    before = set(multiprocessing.active_children())
+    texts = [SPAM, HAM, "ok", SPAM.lower()] * 2_000
+
+    def killing() -> Iterator[str]:
+        for number, text in enumerate(texts):
+            if number == 4_000:
+                for worker in set(multiprocessing.active_children()) - before:
+                    worker.kill()
+                    worker.join()
+            yield text
+
+    found = [verdict.score for verdict in bundled.classify_many(killing(), jobs=2)]
+    assert found == [verdict.score for verdict in bundled.classify_many(texts)]
+
+
 @pytest.mark.parametrize("now", ["another", "none"])
 def test_many_with_jobs_are_scored_by_the_model_that_was_opened(now: str, bundled: Model, tmp_path: Path) -> None:
     """Another file at its path, or one that is no model, changes no score: a worker compares the hash."""
@@ -208,3 +226,12 @@ def test_both_engines_give_the_same_scores(make_model: Callable[[], Path], monke
     monkeypatch.setenv("DESPAM_PURE", "1")
     pure = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert with_kernel == pure != ""
+
+
+def test_a_path_that_no_file_can_have_is_not_called_empty(tmp_path: Path) -> None:
+    """An empty file is; a NUL in the path is another matter."""
+    with pytest.raises(ModelError, match="a path without a NUL in it is wanted; give the path"):
+        despam.load("a\0b")
+    (tmp_path / "empty").touch()
+    with pytest.raises(ModelError, match="the file is empty"):
+        despam.load(tmp_path / "empty")

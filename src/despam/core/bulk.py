@@ -3,13 +3,13 @@
 Knows `Model.classify` and the standard library's process pool; loaded only when asked for more than one job. Blocks
 of texts go out, numbers come back; the texts themselves stay here, for clues. At most WAITING blocks a job are on
 their way, so that an endless iterable is read no further ahead than that. Invariant: every number is of the model that
-was asked; where its path holds another file by now, this process scores.
+was asked; where its path holds another file by now, or a worker has died, this process scores.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from itertools import islice
 
 TYPE_CHECKING = False
@@ -54,18 +54,34 @@ def classify_parallel(model: Model, texts: Iterable[str], jobs: int) -> Iterator
         yield from map(model.classify, texts)
         return
     source = iter(texts)
-    waiting: deque[tuple[list[str], Future[Numbers | None]]] = deque()
+    waiting: deque[tuple[list[str], Future[Numbers | None] | None]] = deque()
     with ProcessPoolExecutor(jobs, initializer=begin, initargs=(model.path, model.sha256)) as pool:
         while True:
             block = list(islice(source, BLOCK))
             if block:
-                waiting.append((block, pool.submit(measure_block, block)))
+                waiting.append((block, send(pool, block)))
             if not waiting:
                 return
             if not block or len(waiting) > jobs * WAITING:
                 done, future = waiting.popleft()
-                numbers = future.result()
+                numbers = answer(future)
                 yield from map(model.classify, done) if numbers is None else verdicts(model, done, numbers)
+
+
+def send(pool: ProcessPoolExecutor, block: list[str]) -> Future[Numbers | None] | None:
+    """Give a block to a worker; None where one of them was killed: the pool takes no more then."""
+    try:
+        return pool.submit(measure_block, block)
+    except BrokenExecutor:
+        return None
+
+
+def answer(future: Future[Numbers | None] | None) -> Numbers | None:
+    """Wait for a block's numbers; None where this process must make them."""
+    try:
+        return future.result() if future else None
+    except BrokenExecutor:
+        return None
 
 
 def verdicts(model: Model, texts: list[str], numbers: Numbers) -> Iterator[Verdict]:

@@ -241,5 +241,6 @@ def padded(text: str, size: int) -> list[int]:
     return [*map(ord, text), *[0] * (size - len(text))]
 
 
-# ids(text, mask) -> (ids of each group, hashes of the distinct words), each as the bytes of uint32 in no order
+# ids(text, mask) -> (ids group by group, in order inside each; how many each group has; hashes of the distinct words);
+# ids and hashes as the bytes of uint32
 ids = ids_native if engine.native else ids_python
