@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 import despam
+
+from .conftest import run_python
 
 PACKAGES = ["despam", *sorted(f"despam.{found.name}" for found in pkgutil.iter_modules(despam.__path__) if found.ispkg)]
 
@@ -27,6 +31,26 @@ def test_the_top_level_promises_the_core_and_nothing_else() -> None:
     public = {name for name in vars(despam) if not name.startswith("_")}
     modules = {name for name in public if type(getattr(despam, name)).__name__ == "module"}
     assert public - modules == set(despam.__all__) == {"Clue", "DespamError", "Model", "Verdict", "load"}
+
+
+@pytest.mark.parametrize(
+    ("program", "printed"),
+    [
+        ("print(despam.train.SpamClassifier().source)", "fit"),
+        ("print(despam.__version__)", version("despam")),
+        ("print(getattr(despam, 'trian', 'none'))", "none"),
+    ],
+)
+def test_training_and_the_version_are_there_when_asked_for(program: str, printed: str, tmp_path: Path) -> None:
+    """`import despam` alone is enough to name them, and a wrong name is one as ever."""
+    done = run_python(f"import despam; {program}", tmp_path)
+    assert done.stdout.strip() == printed, done.stderr
+
+
+def test_training_without_its_extra_says_how_to_get_it(tmp_path: Path) -> None:
+    """No AttributeError: the sentence with the pip line."""
+    done = run_python("import sys; sys.modules['sklearn'] = None; import despam; despam.train", tmp_path)
+    assert "MissingExtra: training needs the extra 'train': pip install 'despam[train]'" in done.stderr
 
 
 def test_every_module_opens_with_what_it_knows() -> None:
