@@ -38,7 +38,7 @@ class MissingExtra(DespamError):
     def __init__(self, what: str, extra: str) -> None:
         self.what = what
         self.extra = extra
-        super().__init__(f"{what} needs the extra '{extra}': pip install 'despam[{extra}]'")
+        super().__init__(f"{what} needs the extra '{extra}': pip install 'despam[{extra}]', or '.[{extra}]' in a clone")
 
 
 class SettingError(DespamError):

@@ -197,4 +197,5 @@ def test_without_the_extra_it_says_how_to_get_it(missing: str) -> None:
     code = f"import sys; sys.modules[{missing!r}] = None; from despam.cli.main import run; run(['serve'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 3
-    assert done.stderr.strip() == "Error: despam serve needs the extra 'serve': pip install 'despam[serve]'"
+    sentence = "Error: despam serve needs the extra 'serve': pip install 'despam[serve]', or '.[serve]' in a clone"
+    assert done.stderr.strip() == sentence

@@ -17,9 +17,9 @@ import pytest
 
 import despam
 from despam.core.model import Model
-from despam.errors import HeaderError, MetadataError, ModelError, NotAModel, TensorError, TruncatedModel
+from despam.errors import HeaderError, MetadataError, ModelError, NotAModel, TensorError, TruncatedModel, VersionError
 
-from ..attacks.make_models import ATTACKS, FOLDER, HONEST, honest_header, pack
+from ..attacks.make_models import ATTACKS, FOLDER, HONEST, honest_header, pack, with_metadata
 
 QUICK, MEMORY_MB = 3_000, 100
 
@@ -119,6 +119,27 @@ def test_a_lie_of_the_other_recipe_is_refused_in_a_sentence(lie: str) -> None:
     data, message = LIES[lie]
     with pytest.raises(MetadataError, match=message):
         Model.from_bytes(data)
+
+
+STEPS = {
+    ("default", "999"): "install a newer despam",
+    ("default", "0"): "train it again",
+    ("default", "-9"): "train it again",
+    ("default", "tfidf-9"): "train it again",
+    ("default", "\u0669"): "train it again",  # a nine, but none of ours
+    ("default", "9" * 10_000): "install a newer despam",
+    ("tfidf", "tfidf-2"): "install a newer despam",
+    ("tfidf", "tfidf-0"): "train it again",
+    ("tfidf", "9"): "train it again",
+    ("tfidf", ""): "train it again",
+}
+
+
+@pytest.mark.parametrize(("recipe", "features"), list(STEPS), ids=lambda value: value[:12] or "empty")
+def test_other_features_are_refused_with_the_step_that_helps(recipe: str, features: str) -> None:
+    """Training again with an old despam mends nothing where the file was made by a newer one."""
+    with pytest.raises(VersionError, match=rf"; {STEPS[recipe, features]}$"):
+        Model.from_bytes(with_metadata(recipe=recipe, features=features))
 
 
 def test_a_table_of_known_words_has_a_limit(tmp_path: Path) -> None:

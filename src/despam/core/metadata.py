@@ -28,7 +28,15 @@ def check_format(metadata: dict[str, str], path: str) -> None:
     expected = "tfidf-1" if metadata.get("recipe") == "tfidf" else str(engine.VERSION)
     if metadata.get("features") != expected:
         found = str(metadata.get("features"))[:40]
-        raise VersionError(f"made for features {found!r}, this despam has {expected!r}; train it again", path)
+        step = "install a newer despam" if is_newer(found, expected) else "train it again"
+        raise VersionError(f"made for features {found!r}, this despam has {expected!r}; {step}", path)
+
+
+def is_newer(found: str, expected: str) -> bool:
+    """Say whether a file's feature version is one to come; whatever is no version is not."""
+    *kind, number = found.rpartition("-")
+    *our_kind, our_number = expected.rpartition("-")
+    return kind == our_kind and number.isascii() and number.isdigit() and int(number) > int(our_number)
 
 
 def json_value(metadata: dict[str, str], key: str, path: str) -> object:
