@@ -17,22 +17,31 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent.parent
 BLOCK = re.compile(r"(?P<before>[^\n]*\n)?^```(?P<tag>[a-z]+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = re.compile(r"<!-- not run: .+ -->")
+PRINTED = "<!-- printed above -->"
 
 
 class Block(NamedTuple):
-    """A fenced block: where, what kind, what it says, and whether it is to run."""
+    """A fenced block: where, what kind, what it says, whether it is to run, or shows what the one above printed."""
 
     line: int
     tag: str
     code: str
     runs: bool
+    printed: bool
 
 
 def blocks_of(text: str) -> Iterator[Block]:
     """Give the fenced blocks of a Markdown text."""
     for match in BLOCK.finditer(text):
         runs = not NOT_RUN.search(match["before"] or "")
-        yield Block(text.count("\n", 0, match.start("code")) + 1, match["tag"], match["code"], runs)
+        printed = (match["before"] or "").strip() == PRINTED
+        yield Block(text.count("\n", 0, match.start("code")) + 1, match["tag"], match["code"], runs, printed)
+
+
+def not_printed(shown: str, printed: str) -> list[str]:
+    """Give the lines that a document shows and its block did not print."""
+    lines = {line.rstrip() for line in printed.splitlines()}
+    return [line for line in shown.splitlines() if line and line.rstrip() not in lines]
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 from despam.core import engine
 
 from ..attacks.make_models import ATTACKS, honest_header
-from .conftest import NOT_RUN, ROOT, blocks_of, run_python, run_shell
+from .conftest import NOT_RUN, PRINTED, ROOT, blocks_of, not_printed, run_python, run_shell
 
 PAGES = sorted(path for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")] if path.is_file())
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
@@ -21,13 +21,17 @@ RUNS = {"sh": run_shell, "python": run_python}
 
 
 def runnable(text: str) -> list[tuple[int, str, str]]:
-    """Return line, tag and code of each block that is to run here; README's clients are run by the service's tests."""
+    """Return line, tag and code of each block to run or compare here; README's clients are the service's tests'."""
     clients = text.find("\n## Clients\n")
     after = text.find("\n## ", clients + 1) if clients >= 0 else -1
     skipped = (
         range(text.count("\n", 0, clients), text.count("\n", 0, after if after >= 0 else None)) if clients >= 0 else ()
     )
-    return [(b.line, b.tag, b.code) for b in blocks_of(text) if b.runs and b.tag in RUNS and b.line not in skipped]
+    return [
+        (b.line, b.tag, b.code)
+        for b in blocks_of(text)
+        if ((b.runs and b.tag in RUNS) or b.printed) and b.line not in skipped
+    ]
 
 
 def elsewhere(text: str) -> str:
@@ -40,15 +44,27 @@ def elsewhere(text: str) -> str:
 @pytest.mark.timeout(1200)  # half a minute a page with the kernel; the tutorial more than five in Python alone
 @pytest.mark.parametrize("name", NAMES)
 def test_the_blocks_of_a_page_run_as_they_stand(name: str, tmp_path: Path, data_folder: Path) -> None:
-    """In order, in one folder beside `data/`, each block ends with exit code 0."""
+    """In order, in one folder beside `data/`, each block ends with exit code 0 and prints what the page shows of it."""
     text = (ROOT / name).read_text(encoding="utf-8")
     if other := elsewhere(text):
         assert (ROOT / other).exists()
         return
     (tmp_path / "data").symlink_to(data_folder)
+    printed = ""
     for line, tag, code in runnable(text):
+        if tag == "text":
+            assert not_printed(code, printed) == [], f"{name}:{line}: the block above printed\n{printed}"
+            continue
         done = RUNS[tag](code, tmp_path)
+        printed = done.stdout
         assert done.returncode == 0, f"{name}:{line}\n{code}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+
+
+def test_what_a_page_shows_as_printed_is_compared() -> None:
+    """A mark makes the block above it the one to compare with; a line that was not printed is found."""
+    page = f"```sh\necho ham\n```\n\n{PRINTED}\n```text\nham\n```\n\n```text\nno output\n```\n"
+    assert [tag for _, tag, _ in runnable(page)] == ["sh", "text"]
+    assert not_printed("ham\n\nspam\n", "ham \nunsure\n") == ["spam"]
 
 
 @pytest.mark.parametrize("name", NAMES)

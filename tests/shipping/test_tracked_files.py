@@ -105,3 +105,10 @@ def test_constraints_pin_everything_that_the_project_names() -> None:
 def canonical(name: str) -> str:
     """Spell a package's name as pip does."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_a_container_is_built_from_the_sources_alone() -> None:
+    """`COPY . /src` takes no history, no environment and no builds, but all that pip needs."""
+    left_out = set((ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines())
+    assert {".git", ".venv", "build", "**/*.so"} <= left_out
+    assert left_out.isdisjoint({"pyproject.toml", "setup.py", "README.md", "LICENSE", "src"})
