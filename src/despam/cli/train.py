@@ -88,7 +88,8 @@ def read_costs(_ctx: click.Context, _param: click.Parameter, value: str | None) 
     "--keep-repeats", is_flag=True, help="Let every repeat of a message count; otherwise each text counts once."
 )
 @click.option("--max-false-positives", metavar="RATE", callback=read_rate,
-              help="Promise to lose at most this share of real messages: 1/1000, 0.1% or 0.001.")  # fmt: skip
+              help="Promise to lose at most this share of real messages: 1/1000, 0.1% or 0.001. The cutoff goes as low "
+              "as that allows, below the default's too.")  # fmt: skip
 @click.option("--hold-out", type=click.Choice(["auto", "sources", "folds"]),
               help="Set promised rates on sources left out in turn (they hold elsewhere) or on folds (on more of the "
               "same); auto, if not given: sources where four hold 100 ham and 20 spam.")  # fmt: skip
@@ -129,7 +130,7 @@ def command(data: tuple[str, ...], output: str, recipe: str, as_json: bool, **op
 
     \b
         despam train data/sms_spam_collection.jsonl.gz -o sms.safetensors
-        despam train messages.csv --max-false-positives 1/100 -o strict.safetensors
+        despam train messages.csv --max-false-positives 1/100 -o promised.safetensors
     """
     check_output(output, DATA=data)
     check_recipe(recipe, options)
