@@ -8,6 +8,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from despam.aws import bundle
 from despam.core.model import Model
 
@@ -60,7 +62,7 @@ def test_a_dry_run_prints_plan_and_template_and_needs_no_account(no_aws: None) -
     """To stdout, with exit code 0."""
     run = despam("deploy", "--stack", "mail-filter", "--dry-run")
     assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("Create the stack mail-filter in the region of your AWS settings:")
+    assert run.stdout.startswith("If there is no stack mail-filter in the region of your AWS settings yet, create it")
     assert "Cost of a thousand messages: $" in run.stdout
     assert "Transform: AWS::Serverless-2016-10-31" in run.stdout
     assert run.stderr == ""
@@ -108,6 +110,15 @@ def test_both_key_options_at_once_are_refused(no_aws: None) -> None:
     run = despam("deploy", "--stack", "x", "--api-key", "k" * 20, "--no-api-key")
     assert run.returncode == 3
     assert "--api-key and --no-api-key: give one of the two." in run.stderr
+
+
+def test_no_api_key_beats_a_key_in_the_environment(no_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what was typed is a contradiction."""
+    monkeypatch.setenv("DESPAM_API_KEY", "k" * 20)
+    assert "a key asked for" in despam("deploy", "--stack", "x", "--dry-run").stdout.replace("no key asked for", "")
+    run = despam("deploy", "--stack", "x", "--no-api-key", "--dry-run")
+    assert run.returncode == 0, run.stderr
+    assert "no key asked for" in run.stdout
 
 
 def test_no_credentials_is_one_line_and_exit_code_3(no_aws: None) -> None:

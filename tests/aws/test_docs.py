@@ -1,4 +1,7 @@
-"""The how-tos about AWS: their blocks run as they stand, against ministack, and their figures are those of the code."""
+"""The how-tos about AWS, and what the tutorial does there.
+
+Their blocks run as they stand, against ministack, and their figures are those of the code.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,17 +46,50 @@ def test_the_blocks_of_the_page_run_as_they_stand(name: str, aws: Ministack, dat
             bundle.make("arm64")
         except DeployError as error:
             pytest.skip(f"no bundle for arm64 on this machine: {error}")
+    run = run_in_shell(THIS_MACHINE + script, tmp_path)
+    assert run.returncode == 0, f"{name}\n{run.stdout[-1500:]}\n{run.stderr[-3000:]}"
+
+
+def run_in_shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run it up to the first command that fails, with this Python's despam."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    run = subprocess.run(
-        ["bash", "-euxo", "pipefail", "-c", THIS_MACHINE + script],
-        cwd=tmp_path,
+    return subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", script],
+        cwd=folder,
         env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=240,
     )
-    assert run.returncode == 0, f"{name}\n{run.stdout[-1500:]}\n{run.stderr[-3000:]}"
+
+
+# a block of the tutorial that needs AWS says that it runs here
+RUNS_HERE = re.compile(r"^<!-- not run: .*tests/aws/test_docs\.py.* -->\n```sh\n((?:.*\n)*?)```$", re.MULTILINE)
+SHOWN_URL = "https://API.execute-api.REGION.amazonaws.com/prod/"
+ANSWERING_YES = f"""
+despam() {{
+    if [ "$1" != deploy ]; then command despam "$@"; else command despam "$@" --yes --arch {MACHINE} | tee printed; fi
+}}
+"""
+
+
+@pytest.mark.slow
+def test_what_the_tutorial_does_on_aws_runs_as_it_stands(
+    aws: Ministack, make_model: Callable[[], Path], tmp_path: Path
+) -> None:
+    """Deploy, first verdict, publish; with a yes to the plan, and the printed URL in the shown one's place."""
+    page = HOW_TO.with_name("tutorial.md").read_text(encoding="utf-8")
+    deploy, ask, publish = RUNS_HERE.findall(page)
+    for name in ("spam_model", "better"):
+        (tmp_path / f"{name}.safetensors").write_bytes(make_model().read_bytes())
+    assert SHOWN_URL in ask
+    first = run_in_shell(ANSWERING_YES + deploy + ask.replace(SHOWN_URL, '"$(cat printed)"'), tmp_path)
+    assert first.returncode == 0, first.stderr[-3000:]
+    assert '"classification":' in first.stdout
+    then = run_in_shell(ANSWERING_YES + publish + "cat printed; despam destroy --stack spam-detector --yes", tmp_path)
+    assert then.returncode == 0, then.stderr[-3000:]
+    assert '"changed": false' in then.stdout
 
 
 def test_the_costs_on_the_page_are_those_of_the_code() -> None:

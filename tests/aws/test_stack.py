@@ -12,7 +12,8 @@ import pytest
 
 from despam.aws import bundle, cloudformation, plan, probe, removal, stack, storage
 from despam.aws.plan import Wanted
-from despam.errors import DeployError, SettingError
+from despam.core.model import load
+from despam.errors import DeployError, ModelError, SettingError
 
 from .conftest import MACHINE, REGION, Ministack
 
@@ -136,14 +137,44 @@ def test_a_new_setting_changes_the_stack_and_keeps_the_others(aws: Ministack, mo
 
 
 def test_another_model_in_the_bundle_is_a_change(aws: Ministack, model: str, bundled: Any) -> None:
-    """The bundle is stored under its hash beside the older one."""
+    """The bundle is stored under its hash beside the older one; the word is that of the other commands."""
     first = Desk().deploy(wanted("newer", model))
-    second = Desk().deploy(wanted("newer", None))
+    second = Desk().deploy(wanted("newer", "bundled"))
     assert second.changed
     assert second.verdict["model"] == bundled.version != first.verdict["model"]
     bucket = plan.registry_place(second.registry)[0]
     stored = aws.client("s3").list_objects_v2(Bucket=bucket, Prefix="bundles/")["Contents"]
     assert len(stored) == 2
+
+
+def test_without_a_model_the_one_in_the_present_bundle_stays(aws: Ministack, model: str) -> None:
+    """Asking for the URL, or for another setting, must not put another model behind the service."""
+    first = Desk().deploy(wanted("keeping", model))
+    desk = Desk()
+    same = desk.deploy(wanted("keeping", None))
+    assert (same.changed, desk.asked) == (False, [])
+    changed = desk.deploy(wanted("keeping", None, memory_mb=300))
+    assert changed.changed
+    assert f"model {load(model).version} as before)" in desk.asked[0]
+    assert changed.verdict["model"] == first.verdict["model"] == load(model).version
+
+
+def test_a_present_bundle_that_has_lost_its_model_is_said_with_the_way_on(aws: Ministack, model: str) -> None:
+    """Somebody tidied the bucket, or put another zip there; nothing is asked and nothing changed."""
+    deployed = Desk().deploy(wanted("tidied", model))
+    described = cloudformation.look(aws.client("cloudformation"), "tidied")
+    assert described is not None
+    bucket, key = described.parameters["CodeBucket"], described.parameters["CodeKey"]
+    for spoil in (
+        lambda: aws.client("s3").put_object(Bucket=bucket, Key=key, Body=b"no zip"),
+        lambda: aws.client("s3").delete_object(Bucket=bucket, Key=key),
+    ):
+        spoil()
+        desk = Desk()
+        with pytest.raises(DeployError, match=rf"{key} cannot be kept \(.*--model FILE, or --model bundled"):
+            desk.deploy(wanted("tidied", None))
+        assert desk.asked == []
+    assert Desk().deploy(wanted("tidied", model)).url == deployed.url
 
 
 def test_no_is_an_answer(aws: Ministack, model: str) -> None:
@@ -460,9 +491,17 @@ def test_a_dry_run_calls_nothing(no_aws: None, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(stack, "connect", lambda region: pytest.fail("AWS was called"))
     monkeypatch.setattr(stack.bundling, "make", lambda *a: pytest.fail("a bundle was made"))
     text = stack.dry_run(Wanted("dry", {"front": "http", "memory_mb": 128}), "eu-west-1")
-    assert text.startswith("Create the stack dry in eu-west-1:")
+    assert text.startswith("If there is no stack dry in eu-west-1 yet, create it")
     assert "128 MB" in text and "HTTP API" in text
     assert plan.template("template") in text
+    assert f"# dry-registry: registry.yaml\n{plan.template('registry')}" in text
+    assert plan.template("registry") not in stack.dry_run(Wanted("dry", registry="s3://mine/models"))
+
+
+def test_a_dry_run_refuses_a_model_that_deploy_would_refuse(tmp_path: Path) -> None:
+    """A file that is not there is found before the real run."""
+    with pytest.raises(ModelError, match=r"nowhere\.safetensors: cannot be opened"):
+        stack.dry_run(Wanted("dry", model=str(tmp_path / "nowhere.safetensors")))
 
 
 @pytest.mark.parametrize(

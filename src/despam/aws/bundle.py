@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,15 @@ def make(architecture: str = "arm64", model: str | os.PathLike[str] | None = Non
         message = f"the bundle would have {unzipped / 1e6:.0f} MB unzipped, Lambda takes {LAMBDA_LIMIT_BYTES / 1e6:.0f}"
         raise DeployError(f"{message}; use a smaller model.")
     return Bundle(_zip(files), architecture, opened.version, unzipped, tuple(sorted(files)), notes)
+
+
+def model_in(data: bytes) -> bytes:
+    """Take the model out of a bundle."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return archive.read(MODEL_NAME)
+    except (zipfile.BadZipFile, KeyError, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise DeployError(f"there is no {MODEL_NAME} in it ({' '.join(str(error).split())[:80]})") from error
 
 
 def _gather(architecture: str) -> tuple[dict[str, bytes], tuple[str, ...]]:

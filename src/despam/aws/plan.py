@@ -34,6 +34,7 @@ PARAMETERS = {
     "alarm_email": "AlarmEmail",
     "alarm_ms": "AlarmMilliseconds",
 }
+BUNDLED = "bundled"  # as a model: the one that comes with despam
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,79}")
 API_KEY = re.compile(r"[A-Za-z0-9._~-]{20,128}")
 S3_URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<prefix>[A-Za-z0-9._/-]*[A-Za-z0-9._-])/?")
@@ -59,7 +60,7 @@ class Wanted:
         default_factory=dict
     )  # by the names in PARAMETERS; None = not given
     registry: str | None = None  # s3://bucket/prefix of an own bucket; None = a bucket made for this stack
-    model: str | None = None
+    model: str | None = None  # a file, or BUNDLED; None = the one in the present bundle, for a new stack BUNDLED
 
     def __post_init__(self) -> None:
         """Refuse what AWS would refuse later and less clearly."""
@@ -81,6 +82,11 @@ class Wanted:
         """Name the stack of the registry's bucket."""
         return f"{self.stack}-registry"
 
+    @property
+    def model_file(self) -> str | None:
+        """Give the model's file; None is the model that comes with despam."""
+        return None if self.model == BUNDLED else self.model
+
     def given(self) -> dict[str, str]:
         """Give the template parameters that the options set."""
         return {PARAMETERS[name]: str(value) for name, value in self.options.items() if value is not None}
@@ -99,10 +105,16 @@ def registry_place(url: str) -> tuple[str, str]:
 
 
 def describe(
-    wanted: Wanted, values: Mapping[str, str], *, place: str, new: bool, registry: str | None, bundle: str
+    wanted: Wanted, values: Mapping[str, str], *, place: str, new: bool | None, registry: str | None, bundle: str
 ) -> str:
-    """Write the plan for a terminal."""
-    lines = [f"{'Create' if new else 'Change'} the stack {wanted.stack} in {place}:"]
+    """Write the plan for a terminal; `new` None is not known."""
+    if new is None:
+        lines = [
+            f"If there is no stack {wanted.stack} in {place} yet, create it "
+            "(one that is there keeps what no option names):"
+        ]
+    else:
+        lines = [f"{'Create' if new else 'Change'} the stack {wanted.stack} in {place}:"]
     steps = []
     if registry is None:
         steps.append(

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from despam.aws import bundle as bundling
@@ -21,7 +23,8 @@ from despam.aws import cloudformation, ownership, plan, probe, storage
 from despam.aws.cloudformation import Stack, Tell
 from despam.aws.faults import translated
 from despam.aws.plan import Wanted
-from despam.errors import DeployError, MissingExtra
+from despam.core.model import Model, load
+from despam.errors import DeployError, MissingExtra, ModelError
 
 Ask = Callable[[str], bool]
 ATTEMPTS = 4  # for one call to AWS, when the network or AWS stumbles
@@ -70,11 +73,16 @@ def connect(region: str | None = None) -> Account:
 
 def dry_run(wanted: Wanted, region: str | None = None) -> str:
     """Write the plan and the template, calling nothing."""
+    if wanted.model_file is not None:
+        load(wanted.model_file)  # what deploy would refuse, and a file that is not there
     values = plan.settled(wanted, {})
-    bundle = f"the bundle ({values['Architecture']}, model {wanted.model or 'bundled'})"
+    bundle = f"the bundle ({values['Architecture']}, model {wanted.model or plan.BUNDLED})"
     place = region or "the region of your AWS settings"
-    described = plan.describe(wanted, values, place=place, new=True, registry=wanted.registry, bundle=bundle)
-    return f"{described}\n\n# {wanted.stack}: template.yaml\n{plan.template('template')}"
+    described = plan.describe(wanted, values, place=place, new=None, registry=wanted.registry, bundle=bundle)
+    parts = [described, f"# {wanted.stack}: template.yaml\n{plan.template('template')}"]
+    if wanted.registry is None:
+        parts.append(f"# {wanted.registry_stack}: registry.yaml\n{plan.template('registry')}")
+    return "\n\n".join(parts)
 
 
 def deploy(wanted: Wanted, *, ask: Ask, tell: Tell, region: str | None = None) -> Deployed | None:
@@ -83,13 +91,14 @@ def deploy(wanted: Wanted, *, ask: Ask, tell: Tell, region: str | None = None) -
     service, registry_stack = _present(account, wanted)
     values = plan.settled(wanted, service.parameters if service else {})
     registry = _registry_url(account, wanted, service, registry_stack)
-    bundle = bundling.make(values["Architecture"], wanted.model)
+    bundle = _bundle(account, wanted, service, values["Architecture"])
     for note in bundle.notes:
         tell(f"Note: {note}.")
     if service and registry and _is_same(account, wanted, service, registry, bundle.sha256):
         tell(f"Nothing new: {wanted.stack} in {account.place} has this bundle and these settings; nothing was changed.")
         return _proved(wanted, service, registry, changed=False)
-    name = f"the bundle ({bundle.zipped_bytes / 1e6:.1f} MB, {bundle.architecture}, model {bundle.model})"
+    kept = " as before" if service and wanted.model is None else ""
+    name = f"the bundle ({bundle.zipped_bytes / 1e6:.1f} MB, {bundle.architecture}, model {bundle.model}{kept})"
     words = plan.describe(wanted, values, place=account.place, new=service is None, registry=registry, bundle=name)
     if service and service.parameters.get("Front") != values["Front"]:
         words += f"\nThe address changes: {service.outputs.get('Url')} answers no more."
@@ -148,6 +157,25 @@ def _registry_url(account: Account, wanted: Wanted, service: Stack | None, regis
     )
     storage.check(account.s3, bucket, cut_short if url == own else "")
     return url
+
+
+def _bundle(account: Account, wanted: Wanted, service: Stack | None, architecture: str) -> bundling.Bundle:
+    """Make the bundle with the model asked for; when none is, with the model of the bundle that is there."""
+    if service is None or wanted.model is not None:
+        return bundling.make(architecture, wanted.model_file)
+    bucket, key = service.parameters["CodeBucket"], service.parameters["CodeKey"]
+    try:
+        data = bundling.model_in(storage.download(account.s3, bucket, key))
+        Model.from_bytes(data, bundling.MODEL_NAME)
+    except (DeployError, ModelError) as error:
+        message = f"the model in the present bundle s3://{bucket}/{key} cannot be kept ({error})"
+        raise DeployError(
+            f"{message}; give one with --model FILE, or --model {plan.BUNDLED} for the one that comes with despam."
+        ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder, "kept.safetensors")
+        kept.write_bytes(data)
+        return bundling.make(architecture, kept)
 
 
 def _is_same(account: Account, wanted: Wanted, service: Stack, registry: str, sha256: str) -> bool:

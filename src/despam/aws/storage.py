@@ -77,6 +77,13 @@ def upload(s3: Any, bucket: str, key: str, data: bytes) -> bool:
         return True
 
 
+def download(s3: Any, bucket: str, key: str) -> bytes:
+    """Read a bundle that is there."""
+    with translated(f"reading the bundle {key} in {bucket}"):
+        data: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return data
+
+
 def contents(s3: Any, bucket: str) -> Contents:
     """Count what emptying the bucket would lose."""
     objects = size = 0

@@ -19,7 +19,10 @@ LOG_DAYS = [str(days) for days in (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 36
 @click.option("--stack", required=True, help="Name of the service on AWS.")
 @click.option("--region", help="AWS region [default: that of your AWS settings].")
 @click.option(
-    "-m", "--model", type=click.Path(), help="Model file the bundle falls back to [default: the bundled model]."
+    "-m",
+    "--model",
+    type=click.Path(),
+    help="Model file the bundle falls back to, or the word bundled [default: bundled].",
 )
 @click.option("--registry", help="s3://BUCKET/PREFIX of a registry that is there [default: a bucket of its own].")
 @click.option(
@@ -34,8 +37,12 @@ LOG_DAYS = [str(days) for days in (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 36
     "--refresh-seconds", type=click.IntRange(1, 86400), help="How soon a promoted model answers [default: 30]."
 )
 @click.option("--origins", help="Web sites that may call from a browser [default: * for all].")
-@click.option("--api-key", envvar="DESPAM_API_KEY", help="Key that callers send as X-Api-Key, 20 to 128 characters.")
-@click.option("--no-api-key", is_flag=True, help="Ask for no key any more.")
+@click.option(
+    "--api-key",
+    envvar="DESPAM_API_KEY",
+    help="Key that callers send as X-Api-Key, 20 to 128 characters; also DESPAM_API_KEY.",
+)
+@click.option("--no-api-key", is_flag=True, help="Ask for no key any more, whatever DESPAM_API_KEY says.")
 @click.option("--rate", type=click.IntRange(1), help="Requests a second let through [default: 50].")
 @click.option("--burst", type=click.IntRange(1), help="Requests at once let through [default: 100].")
 @click.option("--quota", type=click.IntRange(1), help="Requests a month for the key [default: 1000000].")
@@ -57,8 +64,8 @@ def command(
 ) -> None:
     """Put the service on AWS, or change it: bucket, function, API, logs.
 
-    An option that is not given keeps the value it had. Publishing, promoting and rolling back need no deploy. The AWS
-    account is that of your AWS settings (AWS_PROFILE, AWS_REGION, ...).
+    An option that is not given keeps the value it had, --model too. Publishing, promoting and rolling back need no
+    deploy. The AWS account is that of your AWS settings (AWS_PROFILE, AWS_REGION, ...).
 
     \b
     Example:
@@ -72,7 +79,7 @@ def command(
     from despam.errors import SettingError
 
     if options.pop("no_api_key"):
-        if options["api_key"]:
+        if click.get_current_context().get_parameter_source("api_key") is click.core.ParameterSource.COMMANDLINE:
             raise SettingError("--api-key and --no-api-key: give one of the two.")
         options["api_key"] = ""
     wanted = Wanted(stack, options, registry, model)
