@@ -121,7 +121,7 @@ def test_a_message_kept_fifty_times_supports_no_more_than_once(data_folder: Path
     assert made is not None
     assert (made.ham, made.kept) == (30, False)
     assert "support 1 in 10, not 1 in 100" in made.sentence
-    fitted = train.SpamClassifier(max_false_positives=1 / 100, bits=12).fit(
+    fitted = train.SpamClassifier(max_false_positives=1 / 100, bits=12, keep_repeats=True).fit(
         [row.text for row in taught], [row.label for row in taught]
     )
     assert sum(label == "spam" for label in fitted.predict(ham[30:530])) <= 50

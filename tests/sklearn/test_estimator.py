@@ -245,17 +245,22 @@ def test_what_cannot_be_learnt_from_is_said(texts: Any, labels: list[str], words
 
 
 def test_fit_gives_the_bytes_of_despam_train(learnt: Labelled, tmp_path: Path) -> None:
-    """The command line on a file, and fit on its messages under the same name: the same model, byte for byte."""
+    """The command line on a file, and fit on all its messages, under the same name: the same model, byte for byte."""
     import subprocess
     import sys
 
     path = tmp_path / "mine.jsonl"
-    rows = [json.dumps({"text": text, "label": label}) for text, label in zip(*learnt, strict=True)]
+    # again in other letters, and one text under the other label
+    texts = [*learnt[0], *(text.upper() for text in learnt[0][:50]), learnt[0][60]]
+    labels = [*learnt[1], *learnt[1][:50], "ham" if learnt[1][60] == "spam" else "spam"]
+    rows = [json.dumps({"text": text, "label": label}) for text, label in zip(texts, labels, strict=True)]
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     command = [sys.executable, "-m", "despam", "train", str(path), "-o", str(tmp_path / "cli.safetensors")]
     subprocess.run(command, check=True, capture_output=True)
-    kept = corpus.distinct(corpus.read([path])).rows
-    classifier = SpamClassifier(source="mine").fit([row.text for row in kept], [row.label for row in kept])
+    read = list(corpus.read([path]))
+    classifier = SpamClassifier(source="mine").fit([row.text for row in read], [row.label for row in read])
+    assert classifier.left_out_["repeats"] >= 50
+    assert classifier.left_out_["conflicts"] >= 2
     classifier.save(tmp_path / "notebook.safetensors")
     assert (tmp_path / "notebook.safetensors").read_bytes() == (tmp_path / "cli.safetensors").read_bytes()
 
@@ -267,3 +272,13 @@ def test_a_table_of_no_size_is_refused_alike_on_every_engine(bits: Any) -> None:
         with pytest.raises(SettingError, match="give an integer from 10 to 26") as caught:
             work()
         assert isinstance(caught.value, ValueError)
+
+
+def test_repeats_count_when_they_are_asked_for() -> None:
+    """As with `--keep-repeats`; ten copies of one message are otherwise one, which is too little."""
+    texts, labels = ["win money now"] * 10 + ["see you at lunch"] * 10, ["spam"] * 10 + ["ham"] * 10
+    model = SpamClassifier(bits=12, keep_repeats=True).fit(texts, labels)
+    assert model.predict(["win money"]).tolist() == ["spam"]
+    assert model.left_out_ == {"repeats": 0, "conflicts": 0}
+    with pytest.raises(TrainingError, match="only 1 spam beside 1 ham, repeats not counted"):
+        SpamClassifier(bits=12).fit(texts, labels)

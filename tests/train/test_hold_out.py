@@ -7,12 +7,11 @@ import random
 import numpy as np
 import pytest
 
-from despam import train
+from despam import corpus, train
 from despam.errors import SettingError, TrainingError
 from despam.evaluate import promise
 from despam.train import hold_out, training
 from despam.train.calibration import calibrate
-from despam.train.estimator import Labelled
 
 
 def many(sizes: dict[str, tuple[int, int]]) -> tuple[np.ndarray, list[str]]:
@@ -107,8 +106,8 @@ def test_sources_that_are_copies_of_each_other_are_not_left_out() -> None:
 
 def test_training_without_a_promise_knows_nothing_of_near_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """It costs nothing there, and the released models stay what they are."""
-    rows = [Labelled(f"lunch at {n} with table", "ham", "s") for n in range(30)]
-    rows += [Labelled(f"win prize number {n * 7} now", "spam", "s") for n in range(30)]
+    rows = [corpus.Row(f"lunch at {n} with table", "ham", "s") for n in range(30)]
+    rows += [corpus.Row(f"win prize number {n * 7} now", "spam", "s") for n in range(30)]
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError
@@ -160,7 +159,7 @@ def test_training_says_which_way_it_took_and_another_order_gives_the_same_bytes(
     """Four small sources with words of their own."""
     rng = random.Random(0)
     rows = [
-        Labelled(f"{word} {source} {rng.randbytes(9).hex()} {rng.choice(['we', 'you', 'they'])}", label, source)
+        corpus.Row(f"{word} {source} {rng.randbytes(9).hex()} {rng.choice(['we', 'you', 'they'])}", label, source)
         for source in "abcd"
         for label, word, count in (("ham", "lunch", 110), ("spam", "prize", 30))
         for _ in range(count)

@@ -16,7 +16,6 @@ from despam.core import engine
 from despam.errors import TrainingError
 from despam.train import Settings, SpamClassifier, train
 from despam.train.calibration import best_cutoff, calibrate
-from despam.train.estimator import Labelled
 from despam.train.export import quantise
 from despam.train.recipe import fit, make_problem, without_rare
 from despam.train.solver import solve
@@ -111,8 +110,8 @@ def test_a_promise_raises_the_cutoff(rows: list[corpus.Row]) -> None:
 @pytest.mark.parametrize(("spam", "ham"), [(0, 30), (30, 0), (3, 30)])
 def test_too_few_of_a_class_is_refused(spam: int, ham: int) -> None:
     """One class only, or a handful of one."""
-    rows = [Labelled(f"win {n}", "spam", "s") for n in range(spam)] + [
-        Labelled(f"hi {n}", "ham", "s") for n in range(ham)
+    rows = [corpus.Row(f"win {n}", "spam", "s") for n in range(spam)] + [
+        corpus.Row(f"hi {n}", "ham", "s") for n in range(ham)
     ]
     with pytest.raises(TrainingError):
         train(rows)
@@ -221,4 +220,5 @@ def test_the_classifier_is_the_trainer(rows: list[corpus.Row]) -> None:
     """SpamClassifier.fit learns what `train` learns from the same rows: the same bytes."""
     texts, labels = [row.text for row in rows], [row.label or "" for row in rows]
     fitted = SpamClassifier().fit(texts, labels)
-    assert fitted.model_data_ == train([Labelled(t, label, "fit") for t, label in zip(texts, labels, strict=True)]).data
+    same = [corpus.Row(text, label, "fit") for text, label in zip(texts, labels, strict=True)]
+    assert fitted.model_data_ == train(same).data

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
+from despam import corpus
 from despam.core.model import Model
 from despam.errors import TrainingError
 from despam.train.recipe import SCALES, Settings, check_bits
@@ -26,14 +27,6 @@ from despam.train.training import train
 SPAM_NAMES = ("spam", "SPAM", "Spam", "1", "true", "True")
 
 
-class Labelled(NamedTuple):
-    """One message as `train` reads it."""
-
-    text: str
-    label: str
-    source: str
-
-
 class LabelsError(TrainingError, ValueError):
     """Labels that are not two classes: a despam error that is also what scikit-learn expects."""
 
@@ -41,11 +34,13 @@ class LabelsError(TrainingError, ValueError):
 class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """despam's default recipe as a scikit-learn classifier of texts.
 
-    `spam_label` names the class that is spam; by default `spam` or 1 is looked for among the labels.
+    `spam_label` names the class that is spam; by default `spam` or 1 is looked for among the labels. As in
+    `despam train` a text that occurs again counts once, one that occurs under both labels not at all; `left_out_` says
+    how many messages went. `keep_repeats` lets every repeat count.
 
         >>> from despam.train import SpamClassifier
-        >>> texts, labels = ["win money now"] * 10 + ["see you at lunch"] * 10, ["spam"] * 10 + ["ham"] * 10
-        >>> model = SpamClassifier().fit(texts, labels)
+        >>> texts = ["win money now"] * 10 + ["see you at lunch"] * 10
+        >>> model = SpamClassifier(keep_repeats=True).fit(texts, ["spam"] * 10 + ["ham"] * 10)
         >>> model.predict(["win money"]).tolist()
         ['spam']
     """
@@ -60,6 +55,7 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         strength: float = 8.0,
         seed: int = 0,
         source: str = "fit",
+        keep_repeats: bool = False,
     ) -> None:
         self.max_false_positives = max_false_positives
         self.spam_label = spam_label
@@ -68,6 +64,7 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         self.strength = strength
         self.seed = seed
         self.source = source  # what the model card calls these messages
+        self.keep_repeats = keep_repeats
 
     def fit(self, X: Iterable[str], y: Iterable[Any]) -> SpamClassifier:  # noqa: N803  scikit-learn's name
         """Learn from texts and labels."""
@@ -84,16 +81,18 @@ class SpamClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             )
         spam = self._find_spam(classes)
         rows = [
-            Labelled(text, "spam" if label == spam else "ham", self.source)
-            for text, label in zip(texts, labels, strict=True)
+            corpus.Row(text, "spam" if label == spam else "ham", self.source, line)
+            for line, (text, label) in enumerate(zip(texts, labels, strict=True), 1)
         ]
+        found = corpus.distinct(rows, keep_repeats=self.keep_repeats)
         settings = Settings(bits=self.bits, ham_cost=self.ham_cost, strength=self.strength, seed=self.seed)
-        self.trained_ = train(rows, max_false_positives=self.max_false_positives, settings=settings)
+        self.trained_ = train(found.rows, max_false_positives=self.max_false_positives, settings=settings)
         self.classes_ = classes
         self.spam_index_ = int(np.flatnonzero(classes == spam)[0])
         self.model_data_ = self.trained_.data
         self.card_ = self.trained_.card
         del self.trained_  # its rows are the training data: they have no place in a pickle
+        self.left_out_ = {"repeats": found.repeats, "conflicts": found.conflict_rows}
         self.n_features_in_ = 1
         self._opened = Model.from_bytes(self.model_data_)  # now: predict must not change the estimator
         return self
