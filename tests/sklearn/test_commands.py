@@ -181,3 +181,58 @@ def test_out_and_in_again(pair: Path) -> None:
     first, second = despam.load(pair / "in.safetensors"), despam.load(pair / "again.safetensors")
     for text in SPAM + HAM:
         assert first.classify(text).score == second.classify(text).score
+
+
+BARE = """
+import sys
+sys.modules["sklearn"] = sys.modules["scipy"] = None
+from despam.cli.main import run
+run(sys.argv[1:])
+"""
+
+
+def run_without_sklearn(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run despam in a process where scikit-learn and scipy cannot be imported."""
+    return subprocess.run(
+        [sys.executable, "-c", BARE, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_importing_needs_no_scikit_learn(pair: Path) -> None:
+    """The same file as with it; a vectorizer that asks for scikit-learn's own list of words says what is missing."""
+    joblib.dump(TfidfVectorizer().fit(SPAM + HAM), pair / "plain.pkl")
+    numbers = [0] * len(SPAM) + [1] * len(HAM)
+    matrix = joblib.load(pair / "plain.pkl").transform(SPAM + HAM)
+    joblib.dump(LogisticRegression().fit(matrix, numbers), pair / "model.pkl")
+    words = ("import-sklearn", "model.pkl", "plain.pkl", "--spam-label", "0", "-o")
+    done = run_without_sklearn(*words, "bare.safetensors", folder=pair)
+    assert done.returncode == 0, done.stderr
+    assert run(*words, "with.safetensors", folder=pair).returncode == 0
+    assert (pair / "bare.safetensors").read_bytes() == (pair / "with.safetensors").read_bytes()
+
+
+def test_what_needs_scikit_learn_says_so_in_one_line(pair: Path, data_folder: Path) -> None:
+    """English stop words, the way out, and the recipe tfidf; the default recipe learns without it."""
+    sms = str(data_folder / "sms_spam_collection.jsonl.gz")
+    for arguments in (
+        ("import-sklearn", "spam_model.pkl", "vectorizer.pkl", "--spam-label", "0", "-o", "in.safetensors"),
+        ("export-sklearn", str(Path(despam.__file__).parent / "models" / "bundled.safetensors"), "-o", "out"),
+        ("train", sms, "--recipe", "tfidf", "-o", "t.safetensors"),
+    ):
+        done = run_without_sklearn(*arguments, folder=pair)
+        assert done.returncode == 3, done.stderr
+        assert done.stderr.splitlines()[-1].endswith("needs the extra 'train': pip install 'despam[train]'")
+        assert "Traceback" not in done.stderr
+    assert (
+        "stop_words='english'"
+        in run_without_sklearn(
+            "import-sklearn",
+            "spam_model.pkl",
+            "vectorizer.pkl",
+            "--spam-label",
+            "0",
+            "-o",
+            "in.safetensors",
+            folder=pair,
+        ).stderr
+    )

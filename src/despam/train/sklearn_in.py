@@ -18,6 +18,7 @@ import numpy as np
 
 from despam.core.token_pattern import Refused, compiled
 from despam.errors import PickleRefused
+from despam.train import require_sklearn
 from despam.train.attributes import Vector, diagonal, get, kind_of, need, shown, vector
 from despam.train.inert import Array
 from despam.train.linear import CLASSIFIERS, Calibration, choose_spam, class_names, linear
@@ -294,6 +295,7 @@ def read_stop_words(value: Any) -> list[str]:
     if value is None:
         return []
     if isinstance(value, str) and value == "english":
+        require_sklearn("a vectorizer with stop_words='english', a list that only scikit-learn holds,")
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
         return sorted(ENGLISH_STOP_WORDS)

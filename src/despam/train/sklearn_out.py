@@ -19,6 +19,7 @@ import numpy as np
 
 from despam.core.tfidf import NUMBER_LIMIT
 from despam.errors import DataError, ModelError, TensorError
+from despam.train import require_sklearn
 
 if TYPE_CHECKING:
     from despam.core.model import Model
@@ -29,6 +30,7 @@ SPAM_MODEL, VECTORIZER, CLASSIFIER = "spam_model.pkl", "vectorizer.pkl", "spam_c
 
 def export_model(model: Model, folder: Path) -> list[Path]:
     """Write the pickles of a model into a folder and give their paths."""
+    require_sklearn("exporting to scikit-learn")
     if model.recipe == "tfidf":
         vectorizer, classifier = to_sklearn(model)
         return write_pickles(folder, {SPAM_MODEL: classifier, VECTORIZER: vectorizer})

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from despam.errors import SettingError, TrainingError
-from despam.train import export
+from despam.train import export, require_sklearn
 from despam.train.sklearn_in import translate
 from despam.train.tfidf_file import pack
 
@@ -93,6 +93,7 @@ def train_tfidf(rows: Iterable[Message], **options: Any) -> TrainedTfidf:
 
     Raises SettingError, and TrainingError where a side of the split lacks spam or ham or no word is left.
     """
+    require_sklearn("the recipe tfidf")
     settings = TfidfSettings(**options)
     settings.check()
     messages = list(rows)
