@@ -239,3 +239,29 @@ def test_help_needs_no_storage(despam: Run, command: str) -> None:
     done = despam(command, "--help", PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 0 and "Example:" in done.stdout
     assert "obstore" not in done.stderr
+
+
+def test_a_broken_pointer_is_said_where_the_versions_are_listed(despam: Run, files: list[str], tmp_path: Path) -> None:
+    """With the step that mends it; then promoting works again."""
+    here = {"DESPAM_REGISTRY": str(tmp_path / "registry")}
+    despam("publish", "one.safetensors", "--promote", **here)
+    (tmp_path / "registry" / "live.json").write_text("{broken")
+    listed = despam("versions", **here)
+    assert listed.returncode == 0 and files[0] in listed.stdout
+    assert (
+        "None is live: " in listed.stderr and "live.json names no version; run `despam doctor --mend`" in listed.stderr
+    )
+    assert despam("doctor", "--mend", **here).returncode in (0, 1)
+    assert "None is live" not in despam("versions", **here).stderr
+
+
+def test_a_tfidf_model_shows_its_accuracy_too(despam: Run, tmp_path: Path, data_folder: Path) -> None:
+    """That of its test side, which is all that its card holds."""
+    data = str(data_folder / "sms_spam_collection.jsonl.gz")
+    trained = json.loads(despam("train", data, "--recipe", "tfidf", "-o", "tfidf.safetensors", "--json").stdout)
+    accuracy = trained["figures"]["split"]["test_accuracy"]
+    here = {"DESPAM_REGISTRY": str(tmp_path / "registry")}
+    despam("publish", "tfidf.safetensors", **here)
+    assert f"{accuracy:.2%}".replace("%", " %") in despam("versions", **here).stdout
+    (listed,) = json.loads(despam("versions", "--json", **here).stdout)
+    assert listed["figures"] == {"accuracy": accuracy}

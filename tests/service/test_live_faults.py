@@ -83,9 +83,22 @@ def test_keys_that_were_renewed_are_taken_without_a_restart(
 
 
 def test_an_empty_registry_is_said(folder_place: Place, bundled: despam.Model) -> None:
-    """Nothing is live: bundled, degraded."""
-    live = LiveModel(registry_url=folder_place.url, inline=True, log=lambda _: None)
+    """It waits for its first promotion, as every new deploy does: bundled, with a reason, and nothing is wrong."""
+    lines: list[str] = []
+    live = LiveModel(registry_url=folder_place.url, inline=True, log=lines.append)
     assert live.current().version == bundled.version
+    assert "nothing is live yet" in str(live.status()["reason"])
+    assert live.status()["degraded"] is False
+    assert [json.loads(line)["event"] for line in lines] == ["unpromoted"]
+
+
+def test_a_pointer_that_was_there_and_is_gone_degrades(scene: Scene) -> None:
+    """An empty registry after a version was live is no new one."""
+    live = scene.open()
+    assert live.current().version == scene.versions[0]
+    scene.registry.storage.delete("live.json")
+    assert scene.after(31, live).version == scene.versions[0]
+    assert live.status()["degraded"] is True
     assert "nothing is live yet" in str(live.status()["reason"])
 
 

@@ -84,7 +84,7 @@ def greet(app: App, host: str, address: str) -> None:
         click.echo(
             f"Warning: {host} can be reached from other machines, and no API key is asked for; see --api-key.", err=True
         )
-    if status["degraded"]:
-        click.echo(f"Warning: {status.get('reason') or 'the service is degraded'}", err=True)
+    if status["reason"]:
+        click.echo(f"{'Warning' if status['degraded'] else 'Note'}: {status['reason']}", err=True)
     model = app.api.live.current().version
     click.echo(f"despam serves the {status['source']} model {model} on {address} (Ctrl-C ends it)")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from despam.cli.registry_screen import entry_json, registry_option, version_row
+from despam.errors import CorruptVersion
 
 if TYPE_CHECKING:
     from despam.registry.writer import Registry
@@ -57,7 +58,16 @@ def show_versions(registry: Registry, as_json: bool) -> None:
     titles = ["version", "", "published (UTC)", "size", "messages", "accuracy", "caught", "name"]
     show(titles, [version_row(one) for one in found], [one.live for one in found], drop="name")
     if not any(one.live for one in found):
-        click.echo("None is live: run `despam promote VERSION`.", err=True)
+        click.echo(why_none_is_live(registry), err=True)
+
+
+def why_none_is_live(registry: Registry) -> str:
+    """Say what to do; a pointer that cannot be read has to be mended before anything can be promoted."""
+    try:
+        registry.live()
+    except CorruptVersion as error:
+        return f"None is live: {error}"
+    return "None is live: run `despam promote VERSION`."
 
 
 def show_history(registry: Registry, as_json: bool) -> None:

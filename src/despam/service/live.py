@@ -18,7 +18,7 @@ import time
 from _thread import allocate_lock  # threading itself is imported only where there is a registry
 
 from despam.core.model import Model, load
-from despam.errors import DespamError, MissingExtra, SettingError, StorageDown
+from despam.errors import DespamError, MissingExtra, SettingError, StorageDown, UnknownVersion
 from despam.service.log import to_stderr, write_event
 
 TYPE_CHECKING = False
@@ -58,6 +58,7 @@ class LiveModel:
         self.model: Model | None = None
         self.source = ""
         self.reason = ""
+        self.degraded = False  # a reason alone is none: a registry may wait for its first promotion
         self.etag = ""
         self.sha256 = ""
         self.checked_at: float | None = None
@@ -101,7 +102,7 @@ class LiveModel:
         status: dict[str, object] = {
             "source": self.source,
             "model": model.version,
-            "degraded": bool(self.reason),
+            "degraded": self.degraded,
             "reason": self.reason,
         }
         if self.registry_url:
@@ -202,7 +203,13 @@ class LiveModel:
             from despam.registry.reader import Reader
 
             self.reader = Reader(self.registry_url or "")
-        pointer = self.reader.fetch_pointer(self.etag)
+        try:
+            pointer = self.reader.fetch_pointer(self.etag)
+        except UnknownVersion as error:
+            if self.sha256:
+                raise  # the pointer was there
+            self._note("unpromoted", self._reason_of(error))
+            return
         if pointer is not None and pointer.sha256 != self.sha256:
             if pointer.etag == self.refused_etag and self.clock() < self.ask_again_at:
                 self._degrade(self.refused_because)  # storage may have been down in between
@@ -243,18 +250,23 @@ class LiveModel:
         return str(error).removeprefix(f"{self.registry_url}: ")
 
     def _degrade(self, reason: str) -> None:
-        """Go on with what there is, and say why: one line when the reason is a new one."""
+        """Go on with what there is, and say why."""
+        self._note("degraded", reason)
+
+    def _note(self, event: str, reason: str) -> None:
+        """Keep the reason: one line when it is a new one."""
+        self.degraded = event == "degraded"
         if reason == self.reason:
             return
         self.reason = reason
         goes_on = self.model.version if self.model is not None else "the model at hand"
-        self.log(write_event("degraded", reason=reason, model=goes_on))
+        self.log(write_event(event, reason=reason, model=goes_on))
 
     def _recover(self) -> None:
         """All is well again."""
-        if self.reason and self.model is not None:
+        if self.degraded and self.model is not None:
             self.log(write_event("recovered", was=self.reason, model=self.model.version))
-        self.reason = ""
+        self.degraded, self.reason = False, ""
 
 
 watched: WeakSet[LiveModel] | None = None  # those with a registry; one callback for all, however many were tried

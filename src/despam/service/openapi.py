@@ -98,7 +98,10 @@ HEALTH: Schema = {
             **FLAG,
             "description": "True when the service runs on less than it was asked to; reason says why.",
         },
-        "reason": {"type": "string"},
+        "reason": {
+            "type": "string",
+            "description": "Why it is degraded, or that nothing has been promoted in the registry yet.",
+        },
         "checked_seconds_ago": {"type": ["number", "null"], "description": "With a registry: since the last look."},
         "refresh_seconds": {"type": "number", "description": "With a registry: the time between two looks."},
     },
