@@ -15,6 +15,7 @@ RUN = [
     r"(\w)\w*(?:'s)?", r"\w+|[^\w\s]", r"\b\w+(?:'\w+)?\b", r"\b\w+\b|!|\?", r"\b[a-zA-Z][a-zA-Z0-9]*\b",
     r"\b[a-zA-Z]{3,}\b", r"\b\w+(?:[-']\w+)*\b", r"\b[^\d\W]+\b", r"(?i)\b[a-z]+\b", r"https?://\S+|\w+",
     r"\b\w{3,20}\b", r"\b(\w+)\b", r"(?<![0-9])\w+", r"\b[a-z]+\b|\b\d+\b", r"[a-z]+(?:-[a-z]+)*", r"\w+?",
+    r"(?u)\b[\w-]+\b", r"(?u)\b\w[\w'-]*\w\b", r"(?u)\b\w*[a-zA-Z]\w*\b", r"\b([\w.]{2,})\b", r"\b[\w-]*\b",
 ]  # fmt: skip
 REFUSED = {
     r"(a+)+$": "behind a repeat without limit",
@@ -34,6 +35,12 @@ REFUSED = {
     r"a*a*a*a*b": "behind a repeat without limit",
     r".*?.*?=": "behind a repeat without limit",
     r"\b\w*\d\w*\d\w*\b": "behind a repeat without limit",
+    r"\b[a-z-]+\b": "behind a repeat without limit",
+    r"\b\w[\w-]*\d\b": "behind a repeat without limit",
+    r"\b-[\w-]+\b": "behind a repeat without limit",
+    r"\b[\w-]+[\w.]+\b": "behind a repeat without limit",
+    r"\b[\w-]+?x\b": "behind a repeat without limit",
+    r"\b\w*[a-z]\d*\b": "behind a repeat without limit",
     r"\w+(?!b)": "behind a repeat without limit",
     r"(?=(a+)+b)a": "behind a repeat without limit",
     r"\w{1,100000}!": "behind a repeat without limit",
@@ -53,7 +60,8 @@ TRY_ALL = """
 import re, sys
 size = 100_000
 texts = ["a" * size, "a" * size + "!", "1" * size, " " * size, "a-" * size, "a1" * size + "\\u00e9", "." * size,
-         "aB" * size + "-", "a'" * size, "1," * size, "http://" * (size // 7), "a b " * size, "\\n" * size]
+         "aB" * size + "-", "a'" * size, "1," * size, "http://" * (size // 7), "a b " * size, "\\n" * size,
+         "-" * size, "a" + "-" * size, "a-" * size + "-" * size, "a--" * size + "1", "1_" * size + "." * size]
 for pattern in sys.argv[1:]:
     for text in texts:
         assert len(re.compile(pattern).findall(text)) <= len(text)

@@ -4,10 +4,13 @@ Knows Python's parsed regular expressions. Refuses to know models and texts. `re
 time limit, and no pattern that is once running can be stopped, so what may be slow is refused before it is compiled.
 Loaded for other patterns than scikit-learn's own.
 
-A failed attempt at a place must cost a bounded number of steps, for `findall` makes one at every place. Two shapes do:
+Attempts at all places together must cost steps as the text is long, for `findall` makes one at each. Three shapes do:
 
     1. nothing can fail behind a repeat without limit: the attempt that went far is a token, and the next starts behind
-    2. \\b in front, word characters alone, one repeat without limit: there is one attempt a word
+    2. \\b in front, word characters alone, one repeat without limit: there is one attempt a word; a \\w* at the end,
+       which goes to the end of the word, cannot fail and does not count
+    3. \\b[\\w-]+\\b, with word characters in front of the repeat and one \\w behind: the first attempt in a run of such
+       characters takes it to its last word, and behind that only so many fail as the pattern has characters
 
 Invariant: what it does not know it refuses.
 """
@@ -78,7 +81,7 @@ def refusal(pattern: str) -> str:
         if cost(items)[1] > STEPS_LIMIT:
             raise Refused(f"may need more than {STEPS_LIMIT} steps at one place")
         for way in ways:
-            if not in_words_alone(way):
+            if not in_words_alone(way) and not in_a_run(way):
                 follow(way, Place())
     except Refused as why:
         return str(why)
@@ -166,7 +169,29 @@ def repeated(least: int, most: int, ways: int, steps: int) -> tuple[int, int]:
 
 def in_words_alone(items: Items) -> bool:
     """Say whether it is of the second shape."""
-    return items[:1] == [("AT", "AT_BOUNDARY")] and count_endless(items) <= 1
+    return items[:1] == [("AT", "AT_BOUNDARY")] and count_endless(without_rest_of_word(items)) <= 1
+
+
+def without_rest_of_word(items: Items) -> Items:
+    """Leave a greedy \\w* out that ends the pattern behind a word character: neither it nor the \\b behind it fails."""
+    kept = items[:-1] if items[-1] == ("AT", "AT_BOUNDARY") else items
+    if len(kept) < 2 or kept[-1] != ("MAX_REPEAT", (0, parser.MAXREPEAT, [("IN", WORD)])) or not of_words(*kept[-2]):
+        return items
+    return kept[:-1]
+
+
+def in_a_run(items: Items) -> bool:
+    """Say whether it is of the third shape."""
+    if len(items) < 3 or items[0] != ("AT", "AT_BOUNDARY") or items[-1] != items[0]:
+        return False
+    inner = unwrap(items[1:-1])
+    if len(inner) > 1 and inner[-1] == ("IN", WORD):
+        inner = inner[:-1]  # any narrower class might fail at every word of the run
+    *front, (name, value) = inner
+    if name != "MAX_REPEAT" or value[1] <= REPEAT_LIMIT or len(value[2]) != 1 or value[2][0][0] != "IN":
+        return False
+    members = value[2][0][1]
+    return members[0][0] != "NEGATE" and WORD[0] in members and all(of_words(*one) for one in front)
 
 
 def count_endless(items: Items) -> int:
