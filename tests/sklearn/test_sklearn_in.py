@@ -179,7 +179,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "custom preprocessor": (
         lambda: make_pipeline(CountVectorizer(preprocessor=str.lower), LogisticRegression()),
-        "getattr",
+        "preprocessor of the CountVectorizer is builtins.str.lower",
+    ),
+    "a method as tokenizer": (
+        lambda: make_pipeline(TfidfVectorizer(tokenizer=str.split, token_pattern=None), LogisticRegression()),
+        "tokenizer of the TfidfVectorizer is builtins.str.split",
     ),
     "custom analyzer": (
         lambda: make_pipeline(CountVectorizer(analyzer=split_on_spaces), LogisticRegression()),

@@ -59,6 +59,15 @@ def make_object(machine: Machine, name: Any, base: Any = None, state: Any = None
     return Inert(name.name)
 
 
+def make_attribute(machine: Machine, owner: Any = None, name: Any = None, *_: Any) -> Name:
+    """Name a method of a plain type, as `str.lower`, which Python pickles as a call; refused wherever it stands."""
+    if not isinstance(owner, Name) or not owner.inert or owner.module != "builtins" or type(name) is not str:
+        raise machine.foreign(Name("builtins", "getattr", False))
+    method = Name(str(owner), name, False)
+    machine.strangers.append(method)
+    return method
+
+
 def make_array(machine: Machine, name: Any, *_: Any) -> Array:
     """Make the empty array that BUILD fills."""
     if not isinstance(name, Name) or str(name) not in ("numpy.ndarray", "numpy.memmap"):
@@ -102,6 +111,7 @@ FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
     ("_codecs", "encode"): make_bytes,
     ("builtins", "bytes"): make_bytes,
     ("builtins", "bytearray"): make_bytes,
+    ("builtins", "getattr"): make_attribute,
     ("builtins", "set"): make_set,
     ("builtins", "frozenset"): make_set,
     ("collections", "OrderedDict"): make_dict,
