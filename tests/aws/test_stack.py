@@ -441,8 +441,10 @@ def test_destroy_keeps_the_registry_and_a_new_deploy_finds_it_again(aws: Minista
     assert "one S3 bucket" not in desk.asked[0]
 
 
-def test_destroy_with_the_registry_names_what_is_lost(aws: Ministack, model: str) -> None:
-    """Models by name, size, and other services that read it; then the bucket is gone, older versions too."""
+def test_destroy_with_the_registry_names_what_is_lost(
+    aws: Ministack, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models by name, size, and other services that read it, and asks for the models on their own; then all is gone."""
     deployed = Desk().deploy(wanted("lost", model))
     Desk().deploy(wanted("reader", model, deployed.registry))
     bucket, prefix = plan.registry_place(deployed.registry)
@@ -454,6 +456,13 @@ def test_destroy_with_the_registry_names_what_is_lost(aws: Ministack, model: str
     (question,) = desk.asked
     assert "FOR GOOD, these models: 0123456789ab" in question
     assert "the stack reader reads this registry" in question
+    assert {"lost", "lost-registry"} <= stacks(aws)
+    desk = Desk()
+    answers = [True, False]  # yes to all of it, then no to the models
+    with monkeypatch.context() as patch:
+        patch.setattr(desk, "ask", lambda question: (desk.asked.append(question), answers.pop(0))[1])
+        assert not desk.destroy("lost", with_registry=True)
+    assert desk.asked[1] == "The registry on its own: nobody can bring these models back: 0123456789ab."
     assert {"lost", "lost-registry"} <= stacks(aws)
     assert Desk().destroy("lost", with_registry=True)
     assert not {"lost", "lost-registry"} & stacks(aws)

@@ -4,7 +4,7 @@ Knows what is lost with each. Refuses to lose a model without naming it first: t
 kept by default, and other services may be reading it.
 
 Invariant: nothing is removed that is not known to be ours, and nothing before `ask` has said yes to a text that names
-it; a removal that was cut short can be run again and goes on.
+it, twice where stored models go; a removal that was cut short can be run again and goes on.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ def destroy(
         )
         raise DeployError(f"no stack {wanted.stack} in {account.place}{left}; check --stack and --region.")
     if not ask(_losses(account, service, registry, with_registry)):
+        return ()
+    models = _models(account, registry) if registry and with_registry else ()
+    if models and not ask(f"The registry on its own: nobody can bring these models back: {_named(models)}."):
         return ()
     removed = []
     try:
@@ -91,14 +94,23 @@ def _registry_losses(account: Account, registry: Stack, bucket: str) -> list[str
         "older versions and history included"
     ]
     if held.models:
-        more = len(held.models) - NAMED_MODELS
-        names = ", ".join(held.models[:NAMED_MODELS]) + (f" and {more} more" if more > 0 else "")
-        lines.append(f"  FOR GOOD, these models: {names}")
+        lines.append(f"  FOR GOOD, these models: {_named(held.models)}")
     lines += [
         f"  the stack {name} reads this registry and falls back to its bundled model"
         for name in _readers(account, bucket, registry)
     ]
     return lines
+
+
+def _named(models: tuple[str, ...]) -> str:
+    more = len(models) - NAMED_MODELS
+    return ", ".join(models[:NAMED_MODELS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _models(account: Account, registry: Stack) -> tuple[str, ...]:
+    """Name the models that go with the registry's bucket."""
+    bucket = ownership.bucket_of(account.stacks, registry)
+    return storage.contents(account.s3, bucket).models if bucket and storage.exists(account.s3, bucket) else ()
 
 
 def _readers(account: Account, bucket: str, registry: Stack) -> list[str]:

@@ -1,7 +1,8 @@
 """`despam destroy`: the service off AWS again.
 
 Knows the options, asks, and prints; what is removed and what stays is `despam.aws.removal`'s. The registry stays unless
---with-registry, which names what is lost for good and asks for it on its own. With --dry-run the list is all there is.
+--with-registry, which names what is lost for good, and asks once more where models are among it. With --dry-run the
+list is all there is.
 """
 
 from __future__ import annotations
