@@ -183,6 +183,33 @@ def test_out_and_in_again(pair: Path) -> None:
         assert first.classify(text).score == second.classify(text).score
 
 
+def test_two_objects_in_one_pickle_are_refused_with_the_way_on(pair: Path) -> None:
+    """As people keep them together: a tuple, a dictionary."""
+    both = {name: joblib.load(pair / f"{name}.pkl") for name in ("spam_model", "vectorizer")}
+    for thing, kind in ((tuple(both.values()), "tuple"), (both, "dict")):
+        joblib.dump(thing, pair / "both.pkl")
+        done = run("import-sklearn", "both.pkl", "--spam-label", "0", "-o", "in.safetensors", folder=pair)
+        assert done.returncode == 3
+        assert f"a {kind} of objects, not a model; dump the two apart, or as a Pipeline" in done.stderr
+
+
+def test_the_card_is_named_after_the_model_whichever_comes_first(pair: Path) -> None:
+    """Swapped arguments are taken the other way round, the name too."""
+    done = run(
+        "import-sklearn", "vectorizer.pkl", "spam_model.pkl", "--spam-label", "0", "-o", "m.safetensors", folder=pair
+    )
+    assert "taken the other way round" in done.stderr
+    assert despam.load(pair / "m.safetensors").card["name"] == "spam_model"
+
+
+@pytest.mark.parametrize(("label", "spam"), [("1", "True"), ("0", "False"), ("true", "True")])
+def test_classes_that_are_truths_are_named_by_number_too(label: str, spam: str) -> None:
+    """`is_spam` columns give False and True."""
+    from despam.train.linear import choose_spam
+
+    assert ["False", "True"][choose_spam(["False", "True"], label)] == spam
+
+
 BARE = """
 import sys
 sys.modules["sklearn"] = sys.modules["scipy"] = None

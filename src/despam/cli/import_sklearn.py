@@ -99,7 +99,7 @@ def in_words(facts: dict[str, Any]) -> str:
 def describe(carried: Carried, paths: list[Path]) -> dict[str, object]:
     """Write the model card: a pickle says nothing of the messages it was made of."""
     return {
-        "name": paths[0].stem,
+        "name": carried.name,
         "settings": {"classifier": carried.classifier, "sklearn": carried.sklearn, "spam_label": carried.spam_label},
         "limits": [f"imported from {' and '.join(path.name for path in paths)}: data and figures are unknown"],
     }

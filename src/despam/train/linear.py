@@ -135,6 +135,6 @@ def same_label(name: str, wanted: str) -> bool:
     if name.casefold() == wanted.strip().casefold():
         return True
     try:
-        return float(name) == float(wanted)
+        return float({"True": "1", "False": "0"}.get(name, name)) == float(wanted)
     except ValueError:
         return False

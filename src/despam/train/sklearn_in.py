@@ -53,6 +53,7 @@ class Carried:
     classifier: str
     notes: list[str] = field(default_factory=list)
     sklearn: str = ""
+    name: str = ""  # of the classifier's file
 
 
 def translate(things: list[Any], spam_label: str | None = None) -> Carried:
@@ -98,6 +99,7 @@ def import_files(paths: list[Path], spam_label: str | None = None) -> Carried:
         raise PickleRefused(
             f"{where}: has attributes that scikit-learn does not write ({short}); dump it again"
         ) from error
+    carried.name = paths[1 if swapped else 0].stem
     if swapped:
         carried.notes.insert(0, f"{paths[0]} is the vectorizer and {paths[1]} the model: taken the other way round")
     return carried
@@ -146,6 +148,8 @@ def flatten(thing: Any, depth: int = 0) -> list[Any]:
     if depth > 8:
         raise PickleRefused("pipelines are nested too deep")
     kind = kind_of(thing)
+    if isinstance(thing, tuple | list | dict):
+        raise PickleRefused(f"there is a {kind} of objects, not a model; dump the two apart, or as a Pipeline")
     if kind == "Pipeline":
         steps = [step for _, step in pairs(get(thing, "steps"), thing) if step not in (None, "passthrough")]
         return [inner for step in steps for inner in flatten(step, depth + 1)]
