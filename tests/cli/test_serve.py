@@ -110,8 +110,8 @@ def test_a_flag_overrules_the_environment(serve: Serve) -> None:
         2,
         "--model and --registry are two answers to one question; give one of them.",
     ),
-    (["--refresh-seconds", "often"], 3, "DESPAM_REFRESH_SECONDS"),
-    (["--origins", "example.org"], 3, "DESPAM_ORIGINS holds 'example.org', which is no origin"),
+    (["--refresh-seconds", "often"], 2, "--refresh-seconds is 'often': it must be a number of seconds"),
+    (["--origins", "example.org"], 2, "--origins holds 'example.org', which is no origin"),
     (["--host", "no-such-host.invalid"], 3, "'no-such-host.invalid' is no address of this machine"),
     (["--port", "99999"], 2, "99999"),
     (["--workers", "0"], 2, "0"),
@@ -123,6 +123,24 @@ def test_what_cannot_be_served_is_one_sentence(serve: Serve, flags: list[str], c
     assert (process.returncode, out) == (code, "")
     assert sentence in err
     assert "Traceback" not in err
+
+
+def test_a_setting_of_the_environment_is_named_by_its_variable(serve: Serve) -> None:
+    """Nobody typed a flag, so it is no wrong use of one."""
+    process = serve("--port", "0", DESPAM_REFRESH_SECONDS="often")
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert "DESPAM_REFRESH_SECONDS is 'often'" in err
+
+
+def test_a_registry_that_is_not_there_is_named(serve: Serve, tmp_path: Path) -> None:
+    """With what to do; the bundled model answers meanwhile."""
+    process = serve("--port", "0", "--registry", str(tmp_path / "none"))
+    assert "serves the bundled model" in greeting(process)
+    process.terminate()
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert f"{tmp_path / 'none'}: there is no such folder; `despam publish` makes one." in err
 
 
 def test_a_port_in_use_is_one_sentence(serve: Serve) -> None:
@@ -146,7 +164,7 @@ def test_an_open_address_without_a_key_warns(serve: Serve, flags: list[str], war
     _, err = process.communicate(timeout=20)
     expected = "Warning: 0.0.0.0 can be reached from other machines, and no API key is asked for; see --api-key."
     assert (expected in err.splitlines()) is warned
-    quiet = serve("--port", "0")
+    quiet = serve("--port", "0", "--host", "127.0.0.2")
     greeting(quiet)
     quiet.terminate()
     assert "Warning" not in quiet.communicate(timeout=20)[1]

@@ -219,7 +219,7 @@ BAD = {
     "empty label": (
         "a.csv",
         "text,label\na,\n",
-        ", line 2: an empty label; the labels are '' (1); say which means spam with --spam-label",
+        ", line 2: an empty label; the labels are '' (1); give the row a label, or leave it out",
     ),
     "JSON without text": (
         "a.jsonl",

@@ -269,14 +269,15 @@ def test_a_batch_that_fails_half_way_goes_on_with_the_rest(visit: Visit) -> None
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
-def test_a_busy_server_is_waited_for(visit: Visit) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_waited_for(visit: Visit, status: int) -> None:
     page = visit()
-    answers = iter([429, 429])
+    answers = iter([status, status])
 
     def fulfil(route: Route) -> None:
         texts = json.loads(route.request.post_data or "{}")["texts"]
         if next(answers, None):
-            route.fulfill(status=429, json={"error": "slow down"}, headers={"Retry-After": "1"})
+            route.fulfill(status=status, json={"error": "slow down"}, headers={"Retry-After": "1"})
         else:
             route.fulfill(json={"results": [verdict(text) for text in texts]})
 

@@ -29,6 +29,7 @@ Visit = Callable[..., Page]
         ("list.jsonl", "[1]\n7\n", "list.jsonl, line 1 is no object."),
         ("bare.jsonl", "{}\n{}\n", "bare.jsonl has no fields."),
         ("blank.mbox", "\n\n", "blank.mbox is empty."),
+        ("quote.csv", 'text\nhello\n"open\nfoo\n', "quote.csv, line 3: a double quote opened here is never closed."),
         ("heading.csv", "label,text\n", "heading.csv holds a heading and no messages."),
         ("broken.jsonl.gz", b"\x1f\x8b\x08\0not gzip at all", "broken.jsonl.gz could not be read"),
     ],

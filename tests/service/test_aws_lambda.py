@@ -267,6 +267,35 @@ def test_a_base_path_of_a_custom_domain_is_taken_off(handler: Handler, route: st
     assert handler(event)["statusCode"] == (404 if route == "POST /spam/classify" else 200)
 
 
+def test_under_a_domain_of_ones_own_the_end_of_the_path_decides(handler: Handler) -> None:
+    """There a base path stands in front that the gateway does not name; under its own names nothing can."""
+    event = recorded("http_v2")
+    event |= {"routeKey": "$default", "rawPath": "/api/v1/classify", "pathParameters": None}
+    assert handler(event)["statusCode"] == 404
+    event["requestContext"]["domainName"] = "spam.example.org"
+    assert handler(event)["statusCode"] == 200
+    event["rawPath"] = "/api/v1/reclassify"
+    assert handler(event)["statusCode"] == 404
+
+
+def test_the_root_of_a_base_path_is_the_page(handler: Handler) -> None:
+    """The gateway says that it matched its root; without the slash a browser is sent to where the page's files are."""
+    event = recorded("rest_v1")
+    event |= {"httpMethod": "GET", "path": "/api", "resource": "/", "body": None}
+    event["requestContext"] |= {"path": "/api", "resourcePath": "/"}
+    answer = handler(event)
+    assert (answer["statusCode"], answer["headers"]["Location"]) == (308, "api/")
+    event["path"] = event["requestContext"]["path"] = "/api/"
+    assert handler(event)["statusCode"] == 200
+
+
+def test_an_escaped_path_is_the_path(handler: Handler) -> None:
+    """As at the local server."""
+    event = recorded("http_v2")
+    event["rawPath"] = "/%63lassify"
+    assert handler(event)["statusCode"] == 200
+
+
 def test_bytes_in_base64_are_the_bytes(handler: Handler) -> None:
     """What a gateway does with a type that it takes for binary."""
     event = recorded("url")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from despam.service.asgi import App
     from despam.service.settings import Settings
 
-LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
+FLAGS = {"refresh_seconds": "--refresh-seconds", "origins": "--origins", "api_key": "--api-key"}
 
 
 @click.command()
@@ -57,12 +57,13 @@ def command(ctx: click.Context, /, host: str, port: int, workers: int, **options
     app = create_app(settings)
     app.api  # noqa: B018  opens the model: one that cannot be read is said before anything listens
     sock = server.bind(host, port)
-    greet(app, host, server.name_address(sock))
+    greet(app, settings, host, server.name_address(sock))
     server.run(app, sock, workers)
 
 
 def read_settings(ctx: click.Context, options: dict[str, Any]) -> Settings:
     """Read the settings; of model and registry a flag of one kind overrules the environment of the other."""
+    from despam.errors import SettingError
     from despam.service.settings import Settings, read_origins, read_seconds
 
     flags = [ctx.get_parameter_source(name) for name in ("model_path", "registry_url")]
@@ -72,19 +73,37 @@ def read_settings(ctx: click.Context, options: dict[str, Any]) -> Settings:
         options["registry_url"] = None
     elif flags[1] is click.core.ParameterSource.COMMANDLINE:
         options["model_path"] = None
-    options["refresh_seconds"] = read_seconds(options["refresh_seconds"])
-    options["origins"] = read_origins(options["origins"])
-    return Settings(**options)
+    try:
+        options["refresh_seconds"] = read_seconds(options["refresh_seconds"])
+        options["origins"] = read_origins(options["origins"])
+        return Settings(**options)
+    except SettingError as error:
+        for name, flag in FLAGS.items():  # what was typed is named, not the variable that nobody set
+            variable = f"DESPAM_{name.upper()}"
+            if variable in str(error) and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+                raise click.UsageError(str(error).replace(variable, flag)) from None
+        raise
 
 
-def greet(app: App, host: str, address: str) -> None:
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach an address."""
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def greet(app: App, settings: Settings, host: str, address: str) -> None:
     """Say what is served and where, and what there is to be warned of."""
     status = app.api.live.status()
-    if host not in LOOPBACK and not app.api.api_key:
+    if not is_loopback(host) and not app.api.api_key:
         click.echo(
             f"Warning: {host} can be reached from other machines, and no API key is asked for; see --api-key.", err=True
         )
     if status["reason"]:
-        click.echo(f"{'Warning' if status['degraded'] else 'Note'}: {status['reason']}", err=True)
+        place = f"{settings.registry_url}: " if settings.registry_url else ""
+        click.echo(f"{'Warning' if status['degraded'] else 'Note'}: {place}{status['reason']}", err=True)
     model = app.api.live.current().version
     click.echo(f"despam serves the {status['source']} model {model} on {address} (Ctrl-C ends it)")

@@ -77,7 +77,7 @@ class Labels:
         word = folded(label_word(value))
         shown = f"unknown label {str(value)[:40]!r}" if word else "an empty label"
         there = f"the labels are {self.listed()}"
-        if self.spam_labels and word in MISSING_WORDS:
+        if not word or (self.spam_labels and word in MISSING_WORDS):
             return f"{shown}; {there}; give the row a label, or leave it out"
         if word in self.spam_labels or (self.named and word in SPAM_WORDS):
             named = word if word in self.spam_labels else " or ".join(sorted(self.spam_labels))

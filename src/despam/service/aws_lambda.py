@@ -190,6 +190,10 @@ def find_path(raw: str, event: dict[str, Any], context: dict[str, Any], api: Api
     """Take stage and base path off: the first candidate that is one of our paths."""
     if raw in api.routes:
         return raw
+    if "%" in raw:  # as sent: an HTTP server takes this off
+        from urllib.parse import unquote
+
+        raw = unquote(raw)
     stage = context.get("stage")
     prefix = f"/{stage}"
     path = raw
@@ -200,23 +204,33 @@ def find_path(raw: str, event: dict[str, Any], context: dict[str, Any], api: Api
     if api.has_page(path):
         return path
     for candidate in name_paths(event):
-        if raw.endswith(candidate) and (candidate in api.routes or api.has_page(candidate)):
+        if candidate == "/" or (raw.endswith(candidate) and (candidate in api.routes or api.has_page(candidate))):
             return candidate
+    if has_own_domain(context):  # the gateway names no base path, and matches every path alike
+        return max(
+            (route for route in api.routes if route != "/" and raw.endswith(route)), key=len, default=path or "/"
+        )
     return path or "/"
 
 
+def has_own_domain(context: dict[str, Any]) -> bool:
+    """Say whether the gateway was asked under a domain of the user's, which may have a base path."""
+    domain = context.get("domainName")
+    return type(domain) is str and not domain.endswith((".amazonaws.com", ".amazonaws.com.cn", ".on.aws"))
+
+
 def find_missing_slash(event: dict[str, Any], request: Request) -> str:
-    """Find where to send a browser that asks for the page at `/prod`: its files are named relative to `/prod/`."""
+    """Find where to send a browser that asks for the page at `/prod` or a base path: its files are named below it."""
     if request.path != "/" or request.method not in ("GET", "HEAD"):
         return ""
     context = event.get("requestContext")
     if type(context) is not dict:
         return ""
-    stage = context.get("stage")
-    raw = event.get("rawPath") or context.get("path")
-    if type(stage) is str and ID_CHARACTERS.issuperset(stage) and raw == f"/{stage}":
-        return f"{stage}/"
-    return ""
+    raw = event.get("rawPath") or event.get("path")
+    if raw == "/" and context.get("path") == f"/{context.get('stage')}":  # a REST API takes its stage off itself
+        raw = context["path"]
+    last = raw.rpartition("/")[2] if type(raw) is str else ""
+    return f"{last}/" if last and ID_CHARACTERS.issuperset(last) else ""
 
 
 def name_paths(event: dict[str, Any]) -> list[str]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import sys
 from asyncio import CancelledError
 
 import uvicorn
@@ -119,6 +121,8 @@ def raise_limits() -> None:
 def run(app: App, sock: socket.socket, workers: int = 1) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first."""
     if workers == 1:
+        # when all is answered uvicorn raises the signal again, for whoever waits for it: here that is nobody
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         uvicorn.Server(configure(app)).run(sockets=[sock])
         return
     from uvicorn.supervisors import Multiprocess

@@ -27,6 +27,16 @@ export class Problem extends Error {
   }
 }
 
+const BROKEN = [
+  "broken",
+  "The server had a problem of its own.",
+  "Try again in a moment. If it stays, its log says why. Your text stays here.",
+];
+const STRANGE = [
+  "strange",
+  "The answer did not come from despam.",
+  "Something between this page and the server answered instead. Check the address, then try again.",
+];
 const STATUSES = {
   400: ["bad", "The server could not use this message.", "Change the message and try again."],
   401: ["key", "This server asks for a key.", "Enter the API key you were given. It stays in this page’s memory only."],
@@ -40,23 +50,16 @@ const STATUSES = {
     "There is no despam service at this address.",
     "Check the address this page was written for (despam page --api).",
   ],
+  405: STRANGE,
+  408: ["slow", "The message did not arrive in time.", "The line is slow. Try again. Your text stays here."],
   413: [
     "large",
     "This message is too large for the server.",
     "The limit is 1 MB. Shorten it: the beginning and the end are what the model reads.",
   ],
+  415: STRANGE,
   429: ["busy", "Too many requests at the moment.", "Wait a few seconds, then try again. Your text stays here."],
 };
-const BROKEN = [
-  "broken",
-  "The server had a problem of its own.",
-  "Try again in a moment. If it stays, its log says why. Your text stays here.",
-];
-const STRANGE = [
-  "strange",
-  "The answer did not come from despam.",
-  "Something between this page and the server answered instead. Check the address, then try again.",
-];
 
 /** Say whether the server is there at all when a browser only says "failed". */
 async function whyNoAnswer() {
@@ -84,7 +87,9 @@ async function whyNoAnswer() {
 }
 
 function fromStatus(response, answer) {
-  const [kind, title, advice] = STATUSES[response.status] ?? (response.status >= 500 ? BROKEN : STATUSES[400]);
+  // a server that says when to come again is well, and has too much to do
+  const status = response.status === 503 && response.headers.has("Retry-After") ? 429 : response.status;
+  const [kind, title, advice] = STATUSES[status] ?? (status >= 500 ? BROKEN : STATUSES[400]);
   const said = answer?.error ?? answer?.message; // a gateway before the service says "message"
   const detail = typeof said === "string" ? said : "";
   const wait = Number(response.headers.get("Retry-After")) || 0;

@@ -84,7 +84,7 @@ export function tally(rows) {
   return total;
 }
 
-/** Write the results as JSON Lines, a row's own fields first, as `despam classify --batch` does. */
+/** Write the results as JSON Lines, a row's own fields first, as `despam classify --batch --keep-text` does. */
 export function toJsonLines(rows) {
   return rows.map((row) => `${JSON.stringify({ ...row.fields, ...verdictFields(row.answer) })}\n`).join("");
 }

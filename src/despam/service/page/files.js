@@ -45,7 +45,7 @@ export async function readFile(file) {
   const text = decode(bytes);
   if (!text.trim()) throw new FileProblem(`${file.name} is empty.`);
   if (text.includes("\0")) throw new FileProblem(`${file.name} is no text file. Choose ${KINDS}.`);
-  if (/\.(csv|tsv)$/.test(name)) return table(parseCsv(text), file.name);
+  if (/\.(csv|tsv)$/.test(name)) return table(parseCsv(text, file.name), file.name);
   if (/\.(jsonl|ndjson)$/.test(name)) return jsonLines(text, file.name);
   return { text };
 }
@@ -100,7 +100,7 @@ function mails(source, several, name) {
 }
 
 /** Split comma, semicolon or tab separated values; quotes may hold separators and line breaks. */
-export function parseCsv(text) {
+export function parseCsv(text, name = "the file") {
   const head = text.slice(0, text.indexOf("\n") + 1 || undefined);
   const separator = [",", "\t", ";"].reduce(
     (best, sign) => (head.split(sign).length > head.split(best).length ? sign : best),
@@ -116,9 +116,8 @@ export function parseCsv(text) {
       for (;;) {
         const quote = text.indexOf('"', end);
         if (quote < 0) {
-          cell += text.slice(end);
-          at = text.length;
-          break;
+          const line = text.slice(0, at).split("\n").length;
+          throw new FileProblem(`${name}, line ${line}: a double quote opened here is never closed.`);
         }
         cell += text.slice(end, quote);
         if (text[quote + 1] !== '"') {
