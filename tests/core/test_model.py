@@ -141,6 +141,16 @@ def test_a_large_file_is_mapped(tmp_path: Path, bundled: Model, monkeypatch: pyt
     assert not isinstance(despam.load(bundled.path)._data, mmap.mmap)
 
 
+@pytest.mark.parametrize("short", range(1, 20))
+def test_what_counted_is_not_said_to_be_unread(short: int, bundled: Model) -> None:
+    """A character that repair writes as eighteen, some of which are read, is read: its clue lies before the gap."""
+    verdict = bundled.classify(("free prize " * 400)[: 3_000 - short] + " \ufdfa \ufdfa " + "see you at seven " * 400)
+    assert verdict.unread
+    for clue in verdict.clues:
+        for start, end in verdict.unread:
+            assert clue.start is None or clue.end is None or not start <= clue.start < clue.end <= end
+
+
 def test_many_are_classified_in_order_without_reading_ahead(bundled: Model) -> None:
     """classify_many is an iterator: it takes one text for each verdict."""
     taken = []

@@ -63,10 +63,17 @@ def find_unread(text: str) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     for step, edits, _ in edited(text, set()):
         if step in CUTS and edits[-1][2] == "\n":
-            spans.append(source_span(trace, *edits[-1][:2]))
+            spans.append(cut_span(trace, *edits[-1][:2]))
         trace.append(edits)
     # a later cut is wider than an earlier one, unless what the earlier one left was mostly markup
     return [one for one in spans if not any(other != one and holds(other, one) for other in spans)]
+
+
+def cut_span(trace: list[list[Edit]], start: int, end: int) -> tuple[int, int]:
+    """Give what a cut leaves out; a character that became several, of which some are read, is read."""
+    first, last = source_span(trace, start, end)
+    before = source_span(trace, start - 1, start)[1] if start else first
+    return max(first, before), min(last, source_span(trace, end, end + 1)[0])
 
 
 def source_span(trace: list[list[Edit]], start: int, end: int) -> tuple[int, int]:
