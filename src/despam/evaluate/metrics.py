@@ -16,7 +16,7 @@ from itertools import accumulate, compress, groupby, pairwise
 from operator import add, mul, not_
 
 # how many ham a recall at this rate of false positives needs before it may be quoted: fifteen that may be lost at the
-# two small rates, whose single ham decide, and one at 1 %, which small data are compared by, with a wide interval
+# two small rates, and one at 1 %, which small data are compared by, with a wide interval
 HAM_NEEDED = {0.001: 15_000, 0.005: 3_000, 0.01: 100}
 
 LOWER_IS_BETTER = ("false_positive_rate", "ece", "brier", "log_loss", "ham_lost")

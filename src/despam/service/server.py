@@ -129,6 +129,6 @@ def run(app: App, sock: socket.socket, workers: int = 1) -> None:
 
     if app.built is not None:
         app.built.live.stop()  # this process answers nobody: it need not look for new versions
-    # the workers are fresh processes: they read their settings from the environment, and map the same model file
+    # the workers are fresh processes: they read their settings from the environment, and open the same model file
     os.environ.update((app.settings or from_environ(os.environ)).to_environ())
     Multiprocess(configure("despam.service.asgi:app", workers), sockets=[sock]).run()
