@@ -8,33 +8,32 @@ import pytest
 
 from despam import corpus
 from despam.train import train
-from despam.train.estimator import Labelled
 from despam.train.scripts import script_of, scripts_of, words_of_rare_scripts
 
 CHINESE = ("恭喜您获得大奖请回复", "请回复恭喜您获得大奖", "获得大奖请回复恭喜您")
 
 
 @pytest.fixture(scope="module")
-def english(data_folder: Path) -> list[corpus.Row | Labelled]:
+def english(data_folder: Path) -> list[corpus.Row]:
     """A sixth of the SMS Spam Collection: some 850 messages."""
     return corpus.distinct(corpus.read([str(data_folder / "sms_spam_collection.jsonl.gz")])).rows[::6]
 
 
-def with_chinese(rows: list[corpus.Row | Labelled], times: int) -> list[corpus.Row | Labelled]:
+def with_chinese(rows: list[corpus.Row], times: int) -> list[corpus.Row]:
     """Add Chinese spam, and as much Chinese ham."""
-    spam = [Labelled(f"{text}{at}", "spam", rows[0].source) for at in range(times) for text in CHINESE]
-    ham = [Labelled(f"{text[::-1]}{at}", "ham", rows[0].source) for at in range(times) for text in CHINESE]
+    spam = [corpus.Row(f"{text}{at}", "spam", rows[0].source) for at in range(times) for text in CHINESE]
+    ham = [corpus.Row(f"{text[::-1]}{at}", "ham", rows[0].source) for at in range(times) for text in CHINESE]
     return rows + spam + ham
 
 
-def test_a_few_messages_in_a_script_do_not_make_it_known(english: list[corpus.Row | Labelled]) -> None:
+def test_a_few_messages_in_a_script_do_not_make_it_known(english: list[corpus.Row]) -> None:
     """Every ideograph is a word, so six messages among 850 would make each of them known."""
     few = train(with_chinese(english[:], 1)[:-3]).open().classify(CHINESE[0])
     assert few.unsure
     assert few.unsure_reason.startswith("too little evidence: none of 10")
 
 
-def test_a_script_that_many_messages_hold_is_known(english: list[corpus.Row | Labelled]) -> None:
+def test_a_script_that_many_messages_hold_is_known(english: list[corpus.Row]) -> None:
     """The same text, taught in earnest, is understood."""
     many = train(with_chinese(english[:], 20)).open().classify(CHINESE[0])
     assert not many.unsure_reason.startswith("too little evidence")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
             """Give the spans of a long text that are not scored."""
 
 
-READ_BYTES = 4 << 20  # a file so large is read whole, in 0.3 ms: what is written into it later changes nothing
+STEADY_BYTES = 4 << 20  # a file so large is read in 0.3 ms
 
 
 class Clue:
@@ -259,20 +259,18 @@ class Model:
         return f"Model({self.path!r}, {self.recipe}, version {self.version})"
 
 
-def load(path: str | os.PathLike[str] | None = None) -> Model:
-    """Open a model file, without a path the bundled one. Raises a ModelError.
+def load(path: str | os.PathLike[str] | None = None, *, steady: bool = False) -> Model:
+    """Open a model file by mapping it; without a path the bundled one. Raises a ModelError.
 
-    A file over 4 MiB is mapped, not read: replace such a one by renaming another over it. Whoever writes into it
-    changes, or breaks, what is open.
+    Replace such a file by renaming another over it: whoever writes into it changes, or breaks, what is open. With
+    `steady` a file of up to 4 MiB is read instead, and nothing that is written later changes the model.
     """
     name = bundled_path() if path is None else str(path)
     try:
         with open(name, "rb") as file:  # noqa: PTH123  pathlib costs 5 ms of import in the core
-            data: Any = file.read(READ_BYTES + 1)
-            if len(data) > READ_BYTES:
-                import mmap
-
-                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            data = file.read(STEADY_BYTES + 1) if steady else b""
+            if not data or len(data) > STEADY_BYTES:
+                data = map_file(file)
     except ValueError:
         raise ModelError("a path without a NUL in it is wanted; give the path of a .safetensors file", name) from None
     except OSError as error:
@@ -280,6 +278,16 @@ def load(path: str | os.PathLike[str] | None = None) -> Model:
     if not data:
         raise NotAModel("the file is empty; make a model with `despam train`", name)
     return Model(data, name)
+
+
+def map_file(file: Any) -> Any:
+    """Map a file; one without bytes, which cannot be mapped, is b""."""
+    import mmap
+
+    try:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except ValueError:
+        return b""
 
 
 def bundled_path() -> str:

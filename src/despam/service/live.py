@@ -154,7 +154,7 @@ class LiveModel:
 
     def _open(self) -> Model:
         """Open the first model: a file that is named must be right, the registry may be down."""
-        at_hand = load(self.model_path) if self.model_path else None
+        at_hand = load(self.model_path, steady=True) if self.model_path else None
         if self.registry_url:
             self._first_look()
         else:
