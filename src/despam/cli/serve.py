@@ -57,6 +57,7 @@ def command(ctx: click.Context, /, host: str, port: int, workers: int, **options
     app = create_app(settings)
     app.api  # noqa: B018  opens the model: one that cannot be read is said before anything listens
     sock = server.bind(host, port)
+    server.end_well()
     greet(app, settings, host, server.name_address(sock))
     server.run(app, sock, workers)
 

@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from asyncio import CancelledError
 
 import uvicorn
@@ -118,11 +117,17 @@ def raise_limits() -> None:
     Protocol.limit = max(8, min(CONNECTIONS, max(soft, wanted) - 64))
 
 
+def end_well() -> None:
+    """End with 0 on SIGTERM; to be called before anybody is told that there is a server.
+
+    While it serves uvicorn hears the signal, answers what is under way, and raises it again for whoever waits: nobody.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # no exception: half an event loop would complain of it
+
+
 def run(app: App, sock: socket.socket, workers: int = 1) -> None:
     """Serve until SIGTERM or Ctrl-C; requests under way are answered first."""
     if workers == 1:
-        # when all is answered uvicorn raises the signal again, for whoever waits for it: here that is nobody
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         uvicorn.Server(configure(app)).run(sockets=[sock])
         return
     from uvicorn.supervisors import Multiprocess
