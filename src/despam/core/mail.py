@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 SOURCE_LIMIT = 1 << 20  # bytes that are looked at; the scorer reads 3,300 characters of what comes out
 SUBJECT_LIMIT = 1 << 15  # bytes of all subjects of one message, and of one header that is decoded
 SUBJECTS_LIMIT = 1000  # of one message
-LINE_LIMIT, LEAPS = 20_000, 3  # lines of dashes compared one by one; then a leap to a boundary, so many times
+LINE_LIMIT, LEAPS = 2_000, 3  # lines of dashes compared one by one; then a leap to a boundary, so many times
 LEAP_LIMIT = 16  # open boundaries that a leap looks for
 DASHED_LIMIT = 20  # header lines that begin with dashes
+STRUCTURE_LIMIT = 50_000  # lines of boundaries and headers that are taken out of what is read as it stands
+PARAMETERS_LIMIT = 10_000  # of one content type that are looked at, quoted strings among them
 OPEN_LIMIT = 1000  # parts and attached messages that are opened, at 10 us each
 PIECES_LIMIT = 200  # pieces of base64 one behind the other in one part
 HEAD_WORDS, NAME_WORDS = 2, 3  # in a line that is dropped at the head of a body: without an address, and for each
@@ -233,7 +235,9 @@ class Walk:
         if self.stack and not met:  # a boundary that never comes: what is there is the text
             self.rest = body
         if self.rest < len(self.data):
-            plain = decode_text(STRUCTURE.sub(b"", self.data[self.rest :]) if met else self.data[self.rest :], b"")
+            plain = decode_text(
+                STRUCTURE.sub(b"", self.data[self.rest :], STRUCTURE_LIMIT) if met else self.data[self.rest :], b""
+            )
             self.leaves.append((0, b"text/plain", plain.strip("\n") if met else plain))
         return self.leaves
 
@@ -305,9 +309,12 @@ def content_type(head: dict[bytes, bytes], usual: bytes) -> bytes:
 def parameter(head: dict[bytes, bytes], name: bytes) -> bytes:
     """Give a parameter of the content type, quotes off; one in pieces (RFC 2231) is put together."""
     value = head.get(b"content-type", b"")
+    lowered = value.lower()
+    if name not in lowered:  # most have no charset, and looking for its name alone is a hundred times as fast
+        return b""
     pieces: dict[int, bytes] = {}
     encoded = False
-    for found in PARAMETER.finditer(value.lower()):
+    for found in islice(PARAMETER.finditer(lowered), PARAMETERS_LIMIT):
         number = int(found[3] or 0)
         if found[1] != name[1:] or (found[2] and number in pieces):
             continue
