@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests import servers
+from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.servers import Server
 
 PREFIXES = itertools.count(1)
@@ -91,3 +92,12 @@ def make_place(name: str, request: pytest.FixtureRequest, tmp_path: Path, monkey
     for variable, value in server.environ.items():
         monkeypatch.setenv(variable, value)
     return Place(f"s3://{BUCKET}/test-{next(PREFIXES)}", server, None)
+
+
+@pytest.fixture
+def proxy(s3_place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """A proxy to the S3 server; from here on the environment names the proxy."""
+    assert s3_place.server is not None
+    with fault_proxy(s3_place.server.port) as running:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", running.url)
+        yield running

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,19 +20,10 @@ from despam.registry import Registry
 from despam.registry.faults import sentence_for
 from despam.registry.reader import Reader
 from despam.registry.storage import Storage
-from tests.fault_proxy import Fault, FaultProxy, Seen, fault_proxy
+from tests.fault_proxy import Fault, FaultProxy, Seen
 from tests.registry.conftest import Place
 
 Models = tuple[Path, Path, Path]
-
-
-@pytest.fixture
-def proxy(s3_place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
-    """A proxy to the S3 server; from here on the environment names the proxy."""
-    assert s3_place.server is not None
-    with fault_proxy(s3_place.server.port) as running:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", running.url)
-        yield running
 
 
 @pytest.fixture

@@ -29,9 +29,9 @@ from despam.service.aws_lambda import Door as LambdaDoor
 from despam.service.exchange import Request, Response
 from despam.service.log import write_line
 from despam.service.settings import Settings, build
-from tests.registry.conftest import folder_place, models, s3_place, seaweedfs  # noqa: F401  fixtures
+from tests.registry.conftest import folder_place, models, proxy, s3_place, seaweedfs  # noqa: F401  fixtures
 
-from .live_scene import proxy, s3_scene, scene  # noqa: F401  fixtures
+from .live_scene import s3_scene, scene  # noqa: F401  fixtures
 
 KINDS = ("brain", "lambda v1", "lambda v2", "function url", "http")
 EVENTS = Path(__file__).parent.parent / "events"

@@ -19,7 +19,7 @@ import despam
 from despam.registry import Registry
 from despam.registry.reader import model_path
 from despam.service.live import LiveModel
-from tests.fault_proxy import FaultProxy, Seen, fault_proxy
+from tests.fault_proxy import FaultProxy, Seen
 from tests.registry.conftest import Place
 
 Models = tuple[Path, Path, Path]
@@ -83,15 +83,6 @@ def scene(folder_place: Place, models: Models) -> Iterator[Scene]:
     yield made
     for live in made.opened:
         live.stop()
-
-
-@pytest.fixture
-def proxy(s3_place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
-    """A proxy to seaweedfs, which the environment names."""
-    assert s3_place.server is not None
-    with fault_proxy(s3_place.server.port) as running:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", running.url)
-        yield running
 
 
 @pytest.fixture
