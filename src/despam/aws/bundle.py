@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from despam.aws import kernel, wheels
-from despam.core.model import load
+from despam.core.model import Model, load
 from despam.core.writing import replace_file
 from despam.errors import DeployError
 
@@ -74,14 +74,15 @@ class Bundle:
         return len(self.data)
 
 
-def make(architecture: str = "arm64", model: str | os.PathLike[str] | None = None) -> Bundle:
-    """Make the bundle for one architecture; `model` None takes the bundled one."""
+def make(architecture: str = "arm64", model: bytes | str | os.PathLike[str] | None = None) -> Bundle:
+    """Make the bundle for one architecture; `model` is a file's bytes or its path, None the bundled one."""
     if architecture not in ARCHITECTURES:
         raise DeployError(f"no architecture '{architecture}'; Lambda has {' and '.join(ARCHITECTURES)}.")
-    opened = load(model)  # refuses what the function would refuse
+    # refuses what the function would refuse
+    opened = Model.from_bytes(model, MODEL_NAME) if isinstance(model, bytes) else load(model)
     try:
         files, notes = _gather(architecture)
-        files[MODEL_NAME] = Path(opened.path).read_bytes()
+        files[MODEL_NAME] = model if isinstance(model, bytes) else Path(opened.path).read_bytes()
     except OSError as error:
         place = error.filename or wheels.cache_folder()
         raise DeployError(
@@ -99,6 +100,7 @@ def model_in(data: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return archive.read(MODEL_NAME)
+    # zipfile's own: broken, not there, damaged, packed in a way it does not know, locked with a password
     except (zipfile.BadZipFile, KeyError, zlib.error, NotImplementedError, RuntimeError) as error:
         raise DeployError(f"there is no {MODEL_NAME} in it ({' '.join(str(error).split())[:80]})") from error
 

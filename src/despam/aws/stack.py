@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from despam.aws import bundle as bundling
@@ -172,10 +170,7 @@ def _bundle(account: Account, wanted: Wanted, service: Stack | None, architectur
         raise DeployError(
             f"{message}; give one with --model FILE, or --model {plan.BUNDLED} for the one that comes with despam."
         ) from error
-    with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder, "kept.safetensors")
-        kept.write_bytes(data)
-        return bundling.make(architecture, kept)
+    return bundling.make(architecture, data)
 
 
 def _is_same(account: Account, wanted: Wanted, service: Stack, registry: str, sha256: str) -> bool:
