@@ -47,7 +47,7 @@ def one_of(*words: str) -> Check:
 
 POSITIVE, SHARE = number(1e-9, 1e9), number(0, 1)
 SEED = whole(0, (1 << 63) - 1)
-# the settings that training.make_card writes; no others may steer a training, however long it would take
+# the settings that card.make_card writes; no others may steer a training, however long it would take
 CARD: dict[str, Check] = {
     "bits": whole(BITS[0], 24),  # no table of any size
     "ham_cost": POSITIVE,

@@ -23,6 +23,8 @@ from despam.evaluate.promise import Band
 Floats = NDArray[np.float64]
 Worst = tuple[list[float], list[float]]  # scores of ham and of spam
 
+UNSURE = (0.2, 0.8)  # the band where none is asked for
+
 
 @dataclass(frozen=True)
 class Calibration:
