@@ -51,11 +51,17 @@ def make_card(
         "seed": settings.seed,
         "held_out": held.way,
         "settings": card_settings(settings, len(sources)),
+        **({"unsure_promises": calibration.band.sentences} if calibration.band else {}),
         "figures": {
             "out_of_fold": figures,
             "by_source": source_figures([row.source for row in rows], labels, scores[0], calibration),
         },
     }
+
+
+def complete(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Add what the caller says of the model: its figures beside those that are there, anything else in its place."""
+    return own | given | {"figures": own["figures"] | (given.get("figures") or {})}
 
 
 def card_settings(settings: Settings, sources: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Labelled messages -> a model: read features, score out of fold, calibrate, fit on all, round, pack.
 
-Knows the order of the stages and what the card says of them. Does not know how DATA is read (corpus) or drawn (cli).
+Knows the order of the stages. Does not know how DATA is read (corpus) or drawn (cli), or what a card says (card.py).
 Invariant: the same set of rows, settings and seed give the same bytes, in whatever order the rows come.
 """
 
@@ -22,7 +22,7 @@ from despam.corpus import Message, require_both
 from despam.evaluate.repeats import clusters, remembered
 from despam.train import export, recipe
 from despam.train.calibration import UNSURE, Calibration, Elsewhere, calibrate, worst_scores
-from despam.train.card import asked_for, make_card
+from despam.train.card import asked_for, complete, make_card
 from despam.train.copies import expect_copies, make_copies
 from despam.train.hold_out import Groups, HoldOut, choose
 from despam.train.recipe import Settings, Weights
@@ -107,9 +107,7 @@ def train(
     )
     own = make_card(messages, labels, scores, held, calibration, settings)
     own |= asked_for(max_false_positives, unsure, unsure_rates, unsure_costs, hold_out)
-    if calibration.band:
-        own["unsure_promises"] = calibration.band.sentences
-    full_card = own | (card or {}) | {"figures": own["figures"] | ((card or {}).get("figures") or {})}
+    full_card = complete(own, card or {})
     seen = remembered(row.text for row in messages)
     return TrainedModel(
         pack_model(table, weights, calibration, settings, full_card, seen, known_words(table, messages)),
