@@ -27,6 +27,7 @@ EXAMPLES = "a folder, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/P
 LOCK = ".lock"
 PATIENCE_MS = 60_000  # after the first attempt no other one begins later than this
 SMALL_BYTES = 1 << 20  # a pointer or an entry is a few hundred bytes
+LISTEN_SECONDS = 0.5  # a Ctrl-C that comes just before a wait begins wakes nobody; so soon it is heard
 
 used_by = 0  # the process that has started obstore's threads
 
@@ -273,7 +274,8 @@ def stoppable(work: Callable[[], Any]) -> Any:
 
     thread = threading.Thread(target=run, name="despam-storage", daemon=True)
     thread.start()
-    thread.join()
+    while thread.is_alive():
+        thread.join(LISTEN_SECONDS)
     result, error = ended[0]
     if error is not None:
         raise error
