@@ -50,8 +50,10 @@ def keep(result: dict[str, Any], name: str) -> dict[str, Any]:
     old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     dates = old.get("dates", {}) | dict.fromkeys(result, machine()["date"])
     whole = {**old, **result, "dates": dates, "machine": machine()}
-    path.write_text(json.dumps(whole, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    return whole
+    text = json.dumps(whole, indent=1, sort_keys=True) + "\n"
+    path.write_text(text, encoding="utf-8")
+    kept: dict[str, Any] = json.loads(text)
+    return kept  # in the file's order: a page of a later run has its lines in the same places
 
 
 def protocols(fit: Fit, wanted: Sequence[str], quick: bool) -> dict[str, Any]:
