@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -141,11 +142,13 @@ def test_all_files_weigh_at_most_60_kb_over_the_wire(visit: Visit) -> None:
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})
     names: dict[str, str] = {}
     weights: dict[str, int] = {}
+
+    def weigh(event: dict[str, Any]) -> None:
+        if name := names.get(event["requestId"]):  # none: of the visit before the reload, still under way
+            weights[name] = int(event["encodedDataLength"])
+
     session.on("Network.requestWillBeSent", lambda event: names.update({event["requestId"]: event["request"]["url"]}))
-    session.on(
-        "Network.loadingFinished",
-        lambda event: weights.update({names[event["requestId"]]: int(event["encodedDataLength"])}),
-    )
+    session.on("Network.loadingFinished", weigh)
     page.reload(wait_until="networkidle")
     weights.pop(page.url + "model")  # no file of the page's: as long as the model has to say of itself
     assert len(weights) == len(pages.PACKED) - 1
