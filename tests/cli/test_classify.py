@@ -473,18 +473,20 @@ def test_a_second_run_into_one_output_is_refused(
 ) -> None:
     """Two that write to one file would mix their lines."""
     arguments = ["classify", "-m", str(small_model), "--batch", str(long_batch), "-o", "out.jsonl", "--jobs", "1"]
-    first = subprocess.Popen([sys.executable, "-m", "despam", *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL)
-    part = written_part(tmp_path)
-    first.send_signal(signal.SIGSTOP)
-    held = part.read_bytes()
-    try:
-        for more in ([], ["--resume"]):
-            second = despam(*arguments, *more)
-            assert second.returncode == 3
-            assert "another run is writing it" in second.stderr
-            assert part.read_bytes() == held
-    finally:
-        first.send_signal(signal.SIGCONT)
+    command = [sys.executable, "-m", "despam", *arguments]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as first:
+        part = written_part(tmp_path)
+        first.send_signal(signal.SIGSTOP)
+        os.waitpid(first.pid, os.WUNTRACED)  # stopped: a write under way has ended
+        held = part.read_bytes()
+        try:
+            for more in ([], ["--resume"]):
+                second = despam(*arguments, *more)
+                assert second.returncode == 3
+                assert "another run is writing it" in second.stderr
+                assert part.read_bytes() == held
+        finally:
+            first.send_signal(signal.SIGCONT)
     assert first.wait(120) == 0
     assert [line["n"] for line in lines(tmp_path / "out.jsonl")] == list(range(120_000))
 
