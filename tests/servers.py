@@ -21,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -111,8 +112,18 @@ def seaweedfs(folder: Path, **more: str) -> Iterator[Server]:
     arguments += [f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={config}"]
     arguments += ["-volume.max=20", "-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1MiB"]
     url = f"http://127.0.0.1:{ports[6]}"
-    with running("seaweedfs", [weed, "-logtostderr", "server", *arguments], url, folder, more) as server:
-        yield server
+    try:
+        with running("seaweedfs", [weed, "-logtostderr", "server", *arguments], url, folder, more) as server:
+            yield server
+    finally:
+        remove_sockets(ports)
+
+
+def remove_sockets(ports: list[int]) -> None:
+    """Remove what weed leaves in the folder for temporary files, whatever it is told: a socket a port."""
+    for port in ports:
+        for path in Path(tempfile.gettempdir()).glob(f"seaweedfs-*-{port}.sock"):
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
