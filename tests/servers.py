@@ -21,7 +21,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -120,9 +119,9 @@ def seaweedfs(folder: Path, **more: str) -> Iterator[Server]:
 
 
 def remove_sockets(ports: list[int]) -> None:
-    """Remove what weed leaves in the folder for temporary files, whatever it is told: a socket a port."""
+    """Remove the sockets that weed leaves in /tmp, whatever TMPDIR says."""
     for port in ports:
-        for path in Path(tempfile.gettempdir()).glob(f"seaweedfs-*-{port}.sock"):
+        for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
             path.unlink(missing_ok=True)
 
 
